@@ -1,0 +1,16 @@
+//! What every operation has at hand.
+
+use std::sync::Arc;
+
+use crate::{clock::Clock, db::Db, token::Verifier};
+
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The way to Postgres.
+    pub db: Db,
+    /// The present moment.
+    pub clock: Clock,
+    /// Whose tokens are believed.
+    pub tokens: Arc<Verifier>,
+}

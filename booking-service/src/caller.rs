@@ -1,0 +1,109 @@
+//! Who asks, and in which request.
+
+use std::{sync::Arc, time::Instant};
+
+use crate::domain::{
+    idempotency::{Fingerprint, IdempotencyKey},
+    ids::OrgId,
+    patient::Phone,
+};
+
+/// A verified credential, and what its request says of itself.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The organisation: nothing of another one is seen or changed.
+    pub org: OrgId,
+    /// A user or a machine, as the credential names it.
+    pub subject: Arc<str>,
+    /// What they may do.
+    pub role: Role,
+    /// Whether the credential speaks for callers on the telephone, who have to prove who they are.
+    pub voice: bool,
+    /// The request.
+    pub request: RequestContext,
+}
+
+/// What a request says of itself in its metadata.
+#[derive(Clone, Debug, Default)]
+pub struct RequestContext {
+    /// Ties together what is logged and audited.
+    pub id: Option<String>,
+    /// What the client calls this attempt.
+    pub idempotency_key: Option<IdempotencyKey>,
+    /// When the client stops waiting.
+    pub deadline: Option<Instant>,
+    /// The telephone call; only for voice credentials, which are the ones that may say so.
+    pub call: Option<Call>,
+}
+
+/// A telephone call, as the telephone platform reports it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The platform's id of the call.
+    pub id: String,
+    /// The caller's number; not known on web calls and when it is withheld.
+    pub number: Option<Phone>,
+}
+
+/// What a member of an organisation may do; `access` has the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Everything.
+    Admin,
+    /// The work at the desk.
+    Staff,
+    /// The work of somebody who sees patients.
+    Provider,
+    /// A machine that speaks with patients.
+    Agent,
+}
+
+impl Role {
+    /// The role as the audit's text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Staff => "staff",
+            Self::Provider => "provider",
+            Self::Agent => "agent",
+        }
+    }
+}
+
+/// A request that can be repeated: its key, and what it asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Repeatable<'a> {
+    /// What the client calls this attempt.
+    pub key: &'a IdempotencyKey,
+    /// What it asks for.
+    pub fingerprint: Fingerprint,
+}
+
+impl Caller {
+    /// The service itself, acting for an organisation: when one is made, there is nobody else yet.
+    pub fn system(org: OrgId) -> Self {
+        Self {
+            org,
+            subject: "system".into(),
+            role: Role::Admin,
+            voice: false,
+            request: RequestContext::default(),
+        }
+    }
+
+    /// The caller's number as the telephone network reports it.
+    pub fn number(&self) -> Option<&Phone> {
+        self.request.call.as_ref()?.number.as_ref()
+    }
+
+    /// The telephone call's id.
+    pub fn call_id(&self) -> Option<&str> {
+        self.request.call.as_ref().map(|call| call.id.as_str())
+    }
+
+    /// This request's key, where it has one.
+    pub fn repeatable(&self, fingerprint: Fingerprint) -> Option<Repeatable<'_>> {
+        self.request.idempotency_key.as_ref().map(|key| Repeatable { key, fingerprint })
+    }
+}

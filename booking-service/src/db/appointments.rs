@@ -1,0 +1,219 @@
+//! `appointment`, with the names that belong to it.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::{FromRow, Row as _, postgres::PgRow};
+
+use super::{TenantTx, row::RowExt as _};
+use crate::{
+    domain::{
+        appointment::{Appointment, CalendarSync, State, SyncStatus},
+        clinic::{self, Clinic},
+        confirmation_code::ConfirmationCode,
+        ids::{AppointmentId, ClinicId, ProviderId},
+        page::Position,
+        patient::{Patient, PatientDetails, Phone},
+        slot::{Provider, Slot},
+    },
+    error::Result,
+};
+
+/// What every reading statement begins with.
+macro_rules! select {
+    ($($rest:literal)*) => {
+        concat!(
+            "
+            select a.org_id, a.appointment_id, a.starts_at, a.ends_at, a.state, a.hold_expires_at, a.confirmation_code,
+                a.service_text, a.created_at, a.updated_at, a.version,
+                c.clinic_id, c.name as clinic_name, c.time_zone, c.created_at as clinic_created_at,
+                p.provider_id, p.name as provider_name,
+                a.patient_id, t.name as patient_name, t.phone as patient_phone, t.email as patient_email,
+                coalesce(s.state, 'not_connected') as sync_state, s.event_id, s.synced_at
+            from appointment a
+            join clinic c on c.org_id = a.org_id and c.clinic_id = a.clinic_id
+            join provider p on p.org_id = a.org_id and p.provider_id = a.provider_id
+            left join patient t on t.org_id = a.org_id and t.patient_id = a.patient_id
+            left join calendar_sync s on s.org_id = a.org_id and s.appointment_id = a.appointment_id
+            ",
+            $($rest),*
+        )
+    };
+}
+
+impl FromRow<'_, PgRow> for Appointment {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let patient = match row.try_get("patient_id")? {
+            None => None,
+            Some(id) => Some(Patient {
+                id,
+                name: row.try_get("patient_name")?,
+                phone: row.try_get("patient_phone")?,
+                email: row.try_get("patient_email")?,
+            }),
+        };
+        Ok(Self {
+            id: row.try_get("appointment_id")?,
+            org: row.try_get("org_id")?,
+            clinic: Clinic {
+                id: row.try_get("clinic_id")?,
+                name: row.try_get("clinic_name")?,
+                zone: row.parsed("time_zone", |name| clinic::zone(name).ok())?,
+                created_at: row.time("clinic_created_at")?,
+            },
+            provider: Provider { id: row.try_get("provider_id")?, name: row.try_get("provider_name")? },
+            patient,
+            slot: Slot::stored(row.time("starts_at")?, row.time("ends_at")?),
+            state: row.parsed("state", State::parse)?,
+            hold_expires_at: row.optional_time("hold_expires_at")?,
+            confirmation_code: row.try_get("confirmation_code")?,
+            service_text: row.try_get("service_text")?,
+            created_at: row.time("created_at")?,
+            updated_at: row.time("updated_at")?,
+            version: row.try_get("version")?,
+            calendar: CalendarSync {
+                status: row.parsed("sync_state", SyncStatus::parse)?,
+                event_id: row.try_get("event_id")?,
+                synced_at: row.optional_time("synced_at")?,
+            },
+        })
+    }
+}
+
+/// One appointment.
+pub async fn get(tx: &mut TenantTx, id: AppointmentId) -> Result<Option<Appointment>> {
+    Ok(sqlx::query_as(select!("where a.org_id = $1 and a.appointment_id = $2"))
+        .bind(tx.org)
+        .bind(id)
+        .fetch_optional(tx.conn())
+        .await?)
+}
+
+/// The appointment with this code.
+pub async fn get_by_code(tx: &mut TenantTx, code: &ConfirmationCode) -> Result<Option<Appointment>> {
+    Ok(sqlx::query_as(select!("where a.org_id = $1 and a.confirmation_code = $2"))
+        .bind(tx.org)
+        .bind(code)
+        .fetch_optional(tx.conn())
+        .await?)
+}
+
+/// Keeps others from changing the appointment until this transaction ends; gives its state by then.
+pub async fn lock(tx: &mut TenantTx, id: AppointmentId) -> Result<Option<State>> {
+    let row = sqlx::query(
+        "select state from appointment where org_id = $1 and appointment_id = $2 for no key update",
+    )
+    .bind(tx.org)
+    .bind(id)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| row.parsed("state", State::parse)).transpose()?)
+}
+
+/// Changes the state of an appointment that this transaction has locked.
+pub async fn set_state(
+    tx: &mut TenantTx,
+    id: AppointmentId,
+    state: State,
+    cancel_reason: Option<&str>,
+    at: Timestamp,
+) -> Result<()> {
+    sqlx::query(
+        "
+        update appointment
+        set state = $3, cancel_reason = $4, version = version + 1, updated_at = $5
+        where org_id = $1 and appointment_id = $2
+        ",
+    )
+    .bind(tx.org)
+    .bind(id)
+    .bind(state.as_str())
+    .bind(cancel_reason)
+    .bind(at.to_sqlx())
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Which appointments a list shows; `None` anywhere means all.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this clinic.
+    pub clinic: Option<ClinicId>,
+    /// Of this provider.
+    pub provider: Option<ProviderId>,
+    /// Beginning then or later.
+    pub from: Option<Timestamp>,
+    /// Beginning before.
+    pub to: Option<Timestamp>,
+    /// In this state.
+    pub state: Option<State>,
+    /// Of patients with this number.
+    pub patient_phone: Option<String>,
+}
+
+/// The appointments after `after`, by start time and id.
+pub async fn list(
+    tx: &mut TenantTx,
+    filter: &Filter,
+    after: Option<Position>,
+    limit: i64,
+) -> Result<Vec<Appointment>> {
+    Ok(sqlx::query_as(select!(
+        "
+        where a.org_id = $1
+            and ($2::uuid is null or a.clinic_id = $2)
+            and ($3::uuid is null or a.provider_id = $3)
+            and a.starts_at >= coalesce($4, '-infinity')
+            and a.starts_at < coalesce($5, 'infinity')
+            and ($6::text is null or a.state = $6)
+            and ($7::text is null or t.phone = $7)
+            and (a.starts_at, a.appointment_id) > (coalesce($8, '-infinity'), coalesce($9, '00000000-0000-0000-0000-000000000000'))
+        order by a.starts_at, a.appointment_id
+        limit $10
+        "
+    ))
+    .bind(tx.org)
+    .bind(filter.clinic)
+    .bind(filter.provider)
+    .bind(filter.from.map(jiff_sqlx::ToSqlx::to_sqlx))
+    .bind(filter.to.map(jiff_sqlx::ToSqlx::to_sqlx))
+    .bind(filter.state.map(State::as_str))
+    .bind(filter.patient_phone.as_deref())
+    .bind(after.map(|after| after.at.to_sqlx()))
+    .bind(after.map(|after| after.id))
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+/// The live appointment that this telephone call made before for the same patient and time, with one of these providers.
+pub async fn made_in_call(
+    tx: &mut TenantTx,
+    call_id: &str,
+    patient: &PatientDetails,
+    slot: Slot,
+    providers: &[ProviderId],
+) -> Result<Option<AppointmentId>> {
+    Ok(sqlx::query_scalar(
+        "
+        select a.appointment_id
+        from appointment a
+        join patient t on t.org_id = a.org_id and t.patient_id = a.patient_id
+        where a.org_id = $1 and a.call_id = $2
+            and a.state in ('booked', 'confirmed')
+            and a.starts_at = $3 and a.ends_at = $4 and a.provider_id = any ($5)
+            and t.name_folded = $6 and t.phone is not distinct from $7
+        order by a.appointment_id
+        limit 1
+        ",
+    )
+    .bind(tx.org)
+    .bind(call_id)
+    .bind(slot.start().to_sqlx())
+    .bind(slot.end().to_sqlx())
+    .bind(providers)
+    .bind(patient.name.folded())
+    .bind(patient.phone.as_ref().map(Phone::as_str))
+    .fetch_optional(tx.conn())
+    .await?)
+}

@@ -1,0 +1,176 @@
+//! The way to Postgres: one file a table, and one for the lock recipe that crosses them.
+#![expect(clippy::disallowed_types, reason = "the one module that holds a pool")]
+
+pub mod appointments;
+pub mod audit;
+pub mod auth_failures;
+pub mod booking;
+pub mod clinics;
+pub mod idempotency;
+pub mod organisations;
+pub mod places;
+pub mod providers;
+mod row;
+
+use std::time::{Duration, Instant};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, PgConnection, PgPool, Postgres, Row as _, Transaction,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::{
+    caller::Caller,
+    config::Database,
+    domain::ids::OrgId,
+    error::{Error, Result},
+};
+
+/// The schema, as the files in `migrations/`.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+
+/// How long a statement may take for a client that named no deadline.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A connection that was idle for longer is tried before it is used. Shorter pauses are covered by the test that the pool makes
+/// whenever a connection comes back.
+const TRUSTED_IDLE: Duration = Duration::from_secs(5);
+
+/// The service's connections.
+#[derive(Clone, Debug)]
+pub struct Db {
+    pool: PgPool,
+}
+
+impl Db {
+    /// Connects lazily: the database may come up after us.
+    pub fn connect(config: &Database) -> anyhow::Result<Self> {
+        let options: PgConnectOptions = config.database_url.expose_secret().parse()?;
+        let pool = PgPoolOptions::new()
+            .max_connections(config.database_connections)
+            .acquire_timeout(config.database_wait)
+            // Instead of a ping before every use, which would be one more round trip in each request.
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for < TRUSTED_IDLE {
+                        return Ok(true);
+                    }
+                    is_clean(connection).await
+                })
+            })
+            // Statements carry patients' data in their parameters; none is logged.
+            .connect_lazy_with(options.application_name("booking-service").disable_statement_logging());
+        Ok(Self { pool })
+    }
+
+    /// Begins a transaction that sees and writes only the caller's organisation, and that ends with the caller's patience.
+    pub async fn tenant_tx(&self, caller: &Caller) -> Result<TenantTx> {
+        let patience = caller
+            .request
+            .deadline
+            .map_or(PATIENCE, |deadline| deadline.saturating_duration_since(Instant::now()).min(PATIENCE));
+        if patience.is_zero() {
+            return Err(Error::DeadlineExceeded);
+        }
+        // One round trip. `SET LOCAL` takes no parameters; the id is a UUID by its type, the time a number.
+        let begin = format!(
+            "BEGIN; SET LOCAL app.org_id = '{}'; SET LOCAL statement_timeout = {}",
+            caller.org,
+            patience.as_millis().max(1),
+        );
+        let pool = self.pool.clone();
+        // In a task of its own, which no cancelled request can stop halfway: sqlx 0.9.0 would give the connection back inside the
+        // transaction, and the next request would find itself in this organisation (transact-rs/sqlx#4393).
+        let beginning = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(begin)).await });
+        let inner = beginning.await.map_err(|stopped| Error::Internal(stopped.into()))??;
+        Ok(TenantTx { inner, org: caller.org })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("select 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Waits until all connections are closed.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// The few statements that belong to no organisation.
+    fn untenanted(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// The migrations that the database still needs, or that differ from ours.
+    pub async fn pending_migrations(&self) -> Result<Vec<i64>> {
+        let applied: Vec<(i64, Vec<u8>)> =
+            sqlx::query_as("select version, checksum from _sqlx_migrations where success")
+                .fetch_all(self.untenanted())
+                .await?;
+        let is_applied = |m: &&sqlx::migrate::Migration| {
+            applied.iter().any(|(version, checksum)| *version == m.version && checksum[..] == m.checksum[..])
+        };
+        Ok(MIGRATOR.iter().filter(|m| !is_applied(m)).map(|m| m.version).collect())
+    }
+
+    /// Why our login is one for which row security would not hold; `None`: it is one for which it does.
+    pub async fn login_risk(&self) -> Result<Option<String>> {
+        Ok(sqlx::query_scalar(
+            "
+            select case
+                when rolsuper then 'is a superuser'
+                when rolbypassrls then 'bypasses row security'
+                when exists (select from pg_class where relowner = pg_roles.oid) then 'owns tables'
+            end
+            from pg_roles
+            where rolname = current_user
+            ",
+        )
+        .fetch_one(self.untenanted())
+        .await?)
+    }
+
+    /// The server's version as a number: 150020 is 15.20.
+    pub async fn server_version(&self) -> Result<i32> {
+        Ok(sqlx::query_scalar("select current_setting('server_version_num')::int")
+            .fetch_one(self.untenanted())
+            .await?)
+    }
+}
+
+/// Alive, in no transaction, and of no organisation. A connection that is not gets closed.
+async fn is_clean(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    // The simple protocol: outside a transaction it begins one with the statement, so that both times are the same.
+    let state =
+        "select now() = statement_timestamp() and coalesce(current_setting('app.org_id', true), '') = ''";
+    sqlx::raw_sql(state).fetch_one(connection).await?.try_get(0)
+}
+
+/// A transaction bound to one organisation by row security. Dropped without `commit`, it rolls back.
+#[derive(Debug)]
+pub struct TenantTx {
+    inner: Transaction<'static, Postgres>,
+    org: OrgId,
+}
+
+impl TenantTx {
+    fn conn(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+
+    /// Makes it so.
+    pub async fn commit(self) -> Result<()> {
+        Ok(self.inner.commit().await?)
+    }
+}
+
+/// A connection for the migrator, as the owner of everything.
+pub(crate) async fn migrator_connection(url: &SecretString) -> sqlx::Result<PgConnection> {
+    let options: PgConnectOptions = url.expose_secret().parse()?;
+    let mut connection = options.disable_statement_logging().connect().await?;
+    sqlx::query("set role frontdesk_owner").execute(&mut connection).await?;
+    Ok(connection)
+}

@@ -1,0 +1,109 @@
+//! `provider` and `clinic_provider`.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::{FromRow, Row as _, postgres::PgRow};
+use uuid::Uuid;
+
+use super::{TenantTx, row::RowExt as _};
+use crate::{
+    domain::{
+        clinic::ProviderRecord,
+        ids::{ClinicId, ProviderId},
+    },
+    error::Result,
+};
+
+impl FromRow<'_, PgRow> for ProviderRecord {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("provider_id")?,
+            name: row.try_get("name")?,
+            clinics: row.try_get("clinics")?,
+            created_at: row.time("created_at")?,
+        })
+    }
+}
+
+/// Adds a provider, who works nowhere yet.
+pub async fn insert(tx: &mut TenantTx, id: ProviderId, name: &str, at: Timestamp) -> Result<()> {
+    sqlx::query("insert into provider (org_id, provider_id, name, created_at) values ($1, $2, $3, $4)")
+        .bind(tx.org)
+        .bind(id)
+        .bind(name)
+        .bind(at.to_sqlx())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Lets the provider work at these clinics too.
+pub async fn assign(tx: &mut TenantTx, id: ProviderId, clinics: &[ClinicId]) -> Result<()> {
+    sqlx::query(
+        "
+        insert into clinic_provider (org_id, clinic_id, provider_id)
+        select $1, clinic_id, $2
+        from unnest($3::uuid[]) as wanted (clinic_id)
+        on conflict do nothing
+        ",
+    )
+    .bind(tx.org)
+    .bind(id)
+    .bind(clinics)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// One provider.
+pub async fn get(tx: &mut TenantTx, id: ProviderId) -> Result<Option<ProviderRecord>> {
+    Ok(sqlx::query_as(
+        "
+        select p.provider_id, p.name, p.created_at,
+            array(
+                select cp.clinic_id from clinic_provider cp
+                where cp.org_id = p.org_id and cp.provider_id = p.provider_id
+                order by cp.clinic_id
+            ) as clinics
+        from provider p
+        where p.org_id = $1 and p.provider_id = $2
+        ",
+    )
+    .bind(tx.org)
+    .bind(id)
+    .fetch_optional(tx.conn())
+    .await?)
+}
+
+/// The providers after `after`, by id: of one clinic, or all.
+pub async fn list(
+    tx: &mut TenantTx,
+    clinic: Option<ClinicId>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<ProviderRecord>> {
+    Ok(sqlx::query_as(
+        "
+        select p.provider_id, p.name, p.created_at,
+            array(
+                select cp.clinic_id from clinic_provider cp
+                where cp.org_id = p.org_id and cp.provider_id = p.provider_id
+                order by cp.clinic_id
+            ) as clinics
+        from provider p
+        where p.org_id = $1 and p.provider_id > coalesce($3, '00000000-0000-0000-0000-000000000000')
+            and ($2::uuid is null or exists (
+                select from clinic_provider cp
+                where cp.org_id = $1 and cp.clinic_id = $2 and cp.provider_id = p.provider_id
+            ))
+        order by p.provider_id
+        limit $4
+        ",
+    )
+    .bind(tx.org)
+    .bind(clinic)
+    .bind(after)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?)
+}

@@ -1,0 +1,62 @@
+//! Clinics and who works there.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{
+    ids::{ClinicId, ProviderId},
+    spoken::Today,
+};
+
+/// A place where patients are seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clinic {
+    /// The clinic's id.
+    pub id: ClinicId,
+    /// As it is spoken.
+    pub name: String,
+    /// Its wall clock.
+    pub zone: TimeZone,
+    /// When it was added.
+    pub created_at: Timestamp,
+}
+
+impl Clinic {
+    /// The day that `now` is there.
+    pub fn today(&self, now: Timestamp) -> Today {
+        Today::at(now, &self.zone)
+    }
+}
+
+/// Somebody whose time is booked, with all the clinics where they work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderRecord {
+    /// The provider's id.
+    pub id: ProviderId,
+    /// As it is spoken.
+    pub name: String,
+    /// Where they work.
+    pub clinics: Vec<ClinicId>,
+    /// When the provider was added.
+    pub created_at: Timestamp,
+}
+
+/// Finds an IANA time zone by name. Zones without a name ("+02:00") know no clock changes and are refused.
+pub fn zone(name: &str) -> Result<TimeZone, String> {
+    match TimeZone::get(name.trim()) {
+        Ok(zone) if zone.iana_name().is_some() => Ok(zone),
+        Ok(_) | Err(_) => Err(format!("is not an IANA time zone like America/New_York: {name:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::zone;
+
+    #[test]
+    fn a_zone_has_an_iana_name() {
+        assert_eq!(zone("america/new_york").unwrap().iana_name(), Some("America/New_York"));
+        for name in ["", "Mars/Olympus", "+02:00", "EST5EDT,M3.2.0,M11.1.0"] {
+            assert!(zone(name).is_err(), "{name}");
+        }
+    }
+}

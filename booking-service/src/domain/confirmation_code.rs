@@ -1,0 +1,59 @@
+//! The code that a patient is told: proof that an appointment is theirs.
+
+use rand::{RngExt as _, rng};
+
+/// Nothing that sounds or looks alike over a telephone line.
+const ALPHABET: &[u8; 19] = b"23456789CFHJKMNRWXY";
+
+const LENGTH: usize = 6;
+
+/// Six characters, unique within the organisation.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct ConfirmationCode(String);
+
+impl ConfirmationCode {
+    /// A new code, from the system's secure generator: who could guess it could cancel the appointment.
+    pub fn generate() -> Self {
+        let mut rng = rng();
+        Self((0..LENGTH).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())])).collect())
+    }
+
+    /// Reads a code as people say and write it: any case, with spaces and dashes.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let code: String = text
+            .chars()
+            .filter(|c| !c.is_whitespace() && *c != '-')
+            .map(|c| c.to_ascii_uppercase())
+            .collect();
+        if code.len() == LENGTH && code.bytes().all(|byte| ALPHABET.contains(&byte)) {
+            Ok(Self(code))
+        } else {
+            Err("is not a confirmation code: six characters, digits and letters".to_owned())
+        }
+    }
+
+    /// The code.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_read_as_people_say_it() {
+        let code = ConfirmationCode::generate();
+        let said = code.as_str().to_lowercase().chars().map(String::from).collect::<Vec<_>>().join(" ");
+        assert_eq!(ConfirmationCode::parse(&said), Ok(code));
+    }
+
+    #[test]
+    fn what_is_no_code_is_refused() {
+        for text in ["", "23456", "2345678", "AAAAAA", "23456é", "000000"] {
+            assert!(ConfirmationCode::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Who comes.
+
+use super::{ids::PatientId, text::Name};
+
+/// What a request says of the patient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatientDetails {
+    /// As it was said.
+    pub name: Name,
+    /// Finds the patient again, together with the name.
+    pub phone: Option<Phone>,
+    /// Finds the patient again where there is no number.
+    pub email: Option<Email>,
+}
+
+/// A patient as the organisation knows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patient {
+    /// The patient's id.
+    pub id: PatientId,
+    /// As it was first given.
+    pub name: String,
+    /// As normalised.
+    pub phone: Option<String>,
+    /// In lower case.
+    pub email: Option<String>,
+}
+
+/// A telephone number without separators: 7 to 15 digits (ITU-T E.164), with a leading + where the country code was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phone(String);
+
+impl Phone {
+    /// Drops the separators that people write. Anything else than digits is refused.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let bare: String = text
+            .chars()
+            .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '.' | '(' | ')' | '/'))
+            .collect();
+        let digits = bare.strip_prefix('+').unwrap_or(&bare);
+        if (7..=15).contains(&digits.len()) && digits.chars().all(|c| c.is_ascii_digit()) {
+            Ok(Self(bare))
+        } else {
+            Err("is not a telephone number of 7 to 15 digits".to_owned())
+        }
+    }
+
+    /// The number.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An e-mail address in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Email(String);
+
+impl Email {
+    /// Refuses what cannot be an address. Only a message that arrives would prove more.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let address = text.trim().to_lowercase();
+        let plausible = address
+            .split_once('@')
+            .is_some_and(|(user, domain)| !user.is_empty() && !domain.is_empty() && !domain.contains('@'));
+        let printable = address.chars().all(|c| !c.is_whitespace() && !c.is_control());
+        if plausible && printable && address.chars().count() <= 254 {
+            Ok(Self(address))
+        } else {
+            Err("is not an e-mail address".to_owned())
+        }
+    }
+
+    /// The address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_the_same_however_it_is_written() {
+        assert_eq!(Phone::parse("+1 (212) 555-0142"), Phone::parse("+12125550142"));
+        assert_eq!(Phone::parse("212.555.0142").unwrap().as_str(), "2125550142");
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused() {
+        for text in ["", "anonymous", "123456", "1234567890123456", "+", "++12125550142", "٢١٢٥٥٥٠١٤٢"]
+        {
+            assert!(Phone::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        assert_eq!(Email::parse(" Dana@Example.COM ").unwrap().as_str(), "dana@example.com");
+        for text in ["", "dana", "@x", "dana@", "a@b@c", "da na@x.y", "a@b\u{0}"] {
+            assert!(Email::parse(text).is_err(), "{text}");
+        }
+    }
+}

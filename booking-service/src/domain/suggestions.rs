@@ -1,0 +1,200 @@
+//! What to offer instead of a slot that is taken.
+
+use jiff::{SignedDuration, Timestamp, ToSpan as _, Zoned, civil, tz::TimeZone};
+
+use super::{
+    ids::ProviderId,
+    slot::{Provider, Slot},
+};
+
+/// A caller can keep three times in mind.
+const MOST: usize = 3;
+
+/// Suggestions begin on the half hour, and stay in the hours that people expect: nothing else is known of a provider without
+/// working hours.
+const STEP_MINUTES: i32 = 30;
+const OPENS: civil::Time = civil::time(9, 0, 0, 0);
+const CLOSES: civil::Time = civil::time(17, 0, 0, 0);
+
+/// How many days are looked at on either side of the day asked for.
+const DAYS: i64 = 7;
+
+/// Time of one provider that is not free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy {
+    /// Whose.
+    pub provider: ProviderId,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when.
+    pub to: Timestamp,
+}
+
+/// The stretch of time in which suggestions for `wanted` can lie, for asking what is busy then.
+pub fn horizon(wanted: Slot) -> (Timestamp, Timestamp) {
+    // A day more on each side: the days are the clinic's, which begin up to a day before or after ours.
+    let reach = SignedDuration::from_hours(24 * (DAYS + 1));
+    let from = wanted.start().checked_sub(reach).unwrap_or(Timestamp::MIN);
+    let to = wanted.end().checked_add(reach).unwrap_or(Timestamp::MAX);
+    (from, to)
+}
+
+/// The free slots nearest to `wanted`, at most three, as long as it and after `now`, earliest first. A slot has the first of the
+/// `providers` who is free; `wanted` itself is never among them.
+pub fn nearest(
+    wanted: Slot,
+    providers: &[Provider],
+    busy: &[Busy],
+    zone: &TimeZone,
+    now: Timestamp,
+) -> Vec<(Slot, Provider)> {
+    let day = wanted.start().to_zoned(zone.clone()).date();
+    let mut candidates: Vec<Slot> = (-DAYS..=DAYS)
+        .filter_map(|days| day.checked_add(days.days()).ok())
+        .flat_map(|day| openings(day, wanted.duration(), zone))
+        .filter(|slot| slot.start() > now && *slot != wanted)
+        .collect();
+    // The earlier one of two that are equally near.
+    candidates.sort_by_key(|slot| (slot.start().duration_since(wanted.start()).abs(), slot.start()));
+    let mut found: Vec<(Slot, Provider)> = Vec::with_capacity(MOST);
+    for slot in candidates {
+        if found.iter().any(|(other, _)| slot.overlaps(*other)) {
+            continue;
+        }
+        if let Some(provider) = providers.iter().find(|p| is_free(p.id, slot, busy)) {
+            found.push((slot, provider.clone()));
+            if found.len() == MOST {
+                break;
+            }
+        }
+    }
+    found.sort_by_key(|(slot, _)| *slot);
+    found
+}
+
+/// The slots of a day that lie wholly in the usual hours on the clinic's clock.
+fn openings(day: civil::Date, duration: SignedDuration, zone: &TimeZone) -> Vec<Slot> {
+    let at = |time: civil::Time| -> Option<Zoned> { day.to_datetime(time).to_zoned(zone.clone()).ok() };
+    let (Some(opens), Some(closes)) = (at(OPENS), at(CLOSES)) else { return Vec::new() };
+    (0..)
+        .map_while(|n: i32| opens.checked_add((n * STEP_MINUTES).minutes()).ok())
+        .map_while(|start| Slot::new(start.timestamp(), duration).ok())
+        .take_while(|slot| slot.end() <= closes.timestamp())
+        .collect()
+}
+
+fn is_free(provider: ProviderId, slot: Slot, busy: &[Busy]) -> bool {
+    !busy.iter().any(|b| b.provider == provider && b.from < slot.end() && slot.start() < b.to)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn dr(n: u128) -> Provider {
+        Provider { id: uuid::Uuid::from_u128(n).into(), name: format!("Dr. {n}") }
+    }
+
+    fn slot(start: &str, minutes: i64) -> Slot {
+        Slot::new(start.parse().unwrap(), SignedDuration::from_mins(minutes)).unwrap()
+    }
+
+    fn busy(provider: &Provider, slot: Slot) -> Busy {
+        Busy { provider: provider.id, from: slot.start(), to: slot.end() }
+    }
+
+    fn starts(found: &[(Slot, Provider)]) -> Vec<String> {
+        found.iter().map(|(slot, _)| slot.start().to_string()).collect()
+    }
+
+    #[test]
+    fn the_nearest_times_are_offered_earliest_first() {
+        let (reyes, wanted) = (dr(1), slot("2027-01-05T14:00:00Z", 30));
+        let found = nearest(
+            wanted,
+            std::slice::from_ref(&reyes),
+            &[busy(&reyes, wanted)],
+            &TimeZone::UTC,
+            Timestamp::UNIX_EPOCH,
+        );
+        assert_eq!(starts(&found), ["2027-01-05T13:00:00Z", "2027-01-05T13:30:00Z", "2027-01-05T14:30:00Z"]);
+    }
+
+    #[test]
+    fn the_past_is_not_offered() {
+        let (reyes, wanted) = (dr(1), slot("2027-01-05T14:00:00Z", 30));
+        let now = "2027-01-05T13:40:00Z".parse().unwrap();
+        let found =
+            nearest(wanted, std::slice::from_ref(&reyes), &[busy(&reyes, wanted)], &TimeZone::UTC, now);
+        assert_eq!(starts(&found), ["2027-01-05T14:30:00Z", "2027-01-05T15:00:00Z", "2027-01-05T15:30:00Z"]);
+    }
+
+    #[test]
+    fn late_in_the_evening_the_clinics_own_day_counts() {
+        let zone = TimeZone::get("America/New_York").unwrap();
+        let (reyes, wanted) = (dr(1), slot("2027-01-06T02:00:00Z", 30)); // 9 PM on the 5th in New York
+        let found = nearest(
+            wanted,
+            std::slice::from_ref(&reyes),
+            &[busy(&reyes, wanted)],
+            &zone,
+            Timestamp::UNIX_EPOCH,
+        );
+        assert_eq!(starts(&found), ["2027-01-05T20:30:00Z", "2027-01-05T21:00:00Z", "2027-01-05T21:30:00Z"]);
+    }
+
+    #[test]
+    fn a_visit_longer_than_the_usual_hours_has_no_suggestion() {
+        let wanted = slot("2027-01-05T09:00:00Z", 9 * 60);
+        assert_eq!(nearest(wanted, &[dr(1)], &[], &TimeZone::UTC, Timestamp::UNIX_EPOCH), []);
+    }
+
+    proptest! {
+        /// Against the definition: of all half hours of the fortnight in the usual hours, those that are free for somebody.
+        #[test]
+        fn what_is_offered_is_free_and_nothing_nearer_was_left_out(
+            hour in 0_i64..24,
+            minutes in prop::sample::select(vec![15_i64, 30, 45, 60, 90]),
+            blocks in prop::collection::vec((1_u128..3, -72_i64..72, 1_i64..20), 0..40),
+            zone in prop::sample::select(vec!["UTC", "America/New_York", "Australia/Lord_Howe", "America/Santiago"]),
+        ) {
+            let zone = TimeZone::get(zone).unwrap();
+            let base: Timestamp = "2026-09-05T00:00:00Z".parse().unwrap();
+            let wanted = Slot::new(base + SignedDuration::from_hours(hour), SignedDuration::from_mins(minutes)).unwrap();
+            let providers = [dr(1), dr(2)];
+            let busy: Vec<Busy> = blocks.iter().map(|(n, from, hours)| {
+                let from = base + SignedDuration::from_hours(*from);
+                Busy { provider: dr(*n).id, from, to: from + SignedDuration::from_hours(*hours) }
+            }).collect();
+            let now = base - SignedDuration::from_hours(10);
+            let found = nearest(wanted, &providers, &busy, &zone, now);
+
+            let free = |slot: Slot| slot.start() > now && slot != wanted
+                && providers.iter().any(|p| busy.iter().all(|b| b.provider != p.id || b.to <= slot.start() || slot.end() <= b.from));
+            let distance = |slot: &Slot| slot.start().duration_since(wanted.start()).abs();
+            // Minute by minute, whatever falls on a half hour of the clinic's clock between nine and five.
+            let oracle: Vec<Slot> = (-11_520_i64..=11_520)
+                .map(|m| Slot::new(base + SignedDuration::from_mins(m), wanted.duration()).unwrap())
+                .filter(|s| {
+                    let (start, end) = (s.start().to_zoned(zone.clone()), s.end().to_zoned(zone.clone()));
+                    start.minute() % 30 == 0 && start.time() >= OPENS && end.date() == start.date() && end.time() <= CLOSES
+                        && free(*s)
+                })
+                .collect();
+            prop_assert!(found.len() <= MOST);
+            prop_assert!(found.is_sorted_by_key(|(slot, _)| slot.start()));
+            for (slot, provider) in &found {
+                prop_assert!(oracle.contains(slot), "{slot:?} is not open");
+                prop_assert!(is_free(provider.id, *slot, &busy));
+            }
+            // Whatever is nearer than the farthest one offered is offered too, or overlaps one that is.
+            if let Some(farthest) = found.iter().map(|(slot, _)| distance(slot)).max().filter(|_| found.len() == MOST) {
+                for slot in oracle.iter().filter(|slot| distance(slot) < farthest) {
+                    prop_assert!(found.iter().any(|(other, _)| other.overlaps(*slot)), "{slot:?} was left out");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Everything that can go wrong in an operation.
+
+use crate::domain::{appointment::State, slot::OpenSlot, spoken::Today, when::TimeProblem};
+
+/// The result of an operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Says what went wrong and knows nothing of gRPC; `grpc::status` says what the client is told.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request is wrong; all that is wrong with it, at once.
+    #[error("the request is not valid: {}", Violation::all(.0))]
+    Invalid(Vec<Violation>),
+
+    /// The time asked for cannot be booked, whoever is free.
+    #[error("{}", time_problem(*.problem))]
+    Time {
+        /// Why not.
+        problem: TimeProblem,
+        /// What day it is at the clinic.
+        today: Today,
+    },
+
+    /// The organisation has several clinics and none was named.
+    #[error("the organisation has several clinics; name one of: {}", .0.join(", "))]
+    ClinicRequired(Vec<String>),
+
+    /// Nobody works at the clinic.
+    #[error("nobody works at {0} yet")]
+    NoProviders(String),
+
+    /// The credential is missing or not believed. Which of the two, and why, is nobody's business.
+    #[error("the credential is missing or not valid")]
+    Unauthenticated,
+
+    /// The clinic is not the caller's organisation's, whether it exists or not.
+    #[error("clinic {0} is not yours")]
+    ClinicForbidden(String),
+
+    /// The caller's role does not allow it.
+    #[error("your role does not allow this")]
+    RoleTooSmall,
+
+    /// A voice credential asked for a caller's appointments without knowing the caller's number.
+    #[error("the caller's number is not known")]
+    CallerNotIdentified,
+
+    /// There is no such thing, or it is not yours: the two are told apart by nobody.
+    #[error("there is no {resource} {id}")]
+    NotFound {
+        /// What was asked for.
+        resource: Resource,
+        /// As it was named.
+        id: String,
+    },
+
+    /// Somebody has the slot.
+    #[error("the slot is taken")]
+    SlotTaken(Vec<OpenSlot>),
+
+    /// The key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyReused,
+
+    /// The request was carried out before, but what it booked is booked no longer.
+    #[error("the appointment made by this request is {} now", .0.as_str())]
+    NoLongerBooked(State),
+
+    /// The appointment's state does not allow it.
+    #[error("the appointment is {} already", .0.as_str())]
+    WrongState(State),
+
+    /// Others were in the way; the same request can succeed at once.
+    #[error("too many requests at the same moment")]
+    Busy(#[source] sqlx::Error),
+
+    /// The client has stopped waiting.
+    #[error("the deadline has passed")]
+    DeadlineExceeded,
+
+    /// Postgres does not answer.
+    #[error("the database is not answering")]
+    DatabaseUnavailable(#[source] sqlx::Error),
+
+    /// A bug.
+    #[error("internal error")]
+    Internal(#[source] anyhow::Error),
+}
+
+/// One thing that is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The field's path in the proto message.
+    pub field: &'static str,
+    /// What is wrong, as the end of a sentence that begins with the field.
+    pub problem: String,
+}
+
+impl Violation {
+    fn all(violations: &[Self]) -> String {
+        violations.iter().map(|v| format!("{} {}", v.field, v.problem)).collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// What a request can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// An appointment.
+    Appointment,
+    /// A clinic.
+    Clinic,
+    /// A provider.
+    Provider,
+}
+
+impl std::fmt::Display for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Appointment => "appointment",
+            Self::Clinic => "clinic",
+            Self::Provider => "provider",
+        })
+    }
+}
+
+impl Error {
+    /// One field is wrong.
+    pub fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
+        Self::Invalid(vec![Violation { field, problem: problem.into() }])
+    }
+
+    /// There is no such thing, or it is not yours.
+    pub fn not_found(resource: Resource, id: impl std::fmt::Display) -> Self {
+        Self::NotFound { resource, id: id.to_string() }
+    }
+}
+
+fn time_problem(problem: TimeProblem) -> &'static str {
+    match problem {
+        TimeProblem::Past => "the time has passed already",
+        TimeProblem::NotUnderstood => "the time is not understood; give it like 2027-01-05T14:00",
+        TimeProblem::Skipped => "the clocks are put forward then, so that local time does not exist",
+        TimeProblem::Repeated => {
+            "the clocks are put back then, so that local time comes twice; give it with its offset"
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        match code.as_deref() {
+            // serialization_failure, deadlock_detected, lock_not_available.
+            Some("40001" | "40P01" | "55P03") => Self::Busy(error),
+            // query_canceled, by our statement_timeout, which is the client's deadline.
+            Some("57014") => Self::DeadlineExceeded,
+            // admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections, read_only_sql_transaction,
+            // idle_in_transaction_session_timeout.
+            Some("57P01" | "57P02" | "57P03" | "53300" | "25006" | "25P03") => {
+                Self::DatabaseUnavailable(error)
+            }
+            None if is_connection_trouble(&error) => Self::DatabaseUnavailable(error),
+            _ => Self::Internal(error.into()),
+        }
+    }
+}
+
+fn is_connection_trouble(error: &sqlx::Error) -> bool {
+    matches!(
+        error,
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::BeginFailed
+    )
+}

@@ -1,0 +1,64 @@
+//! The gRPC face: one file for each proto service, each RPC in three steps: admit, operate, answer.
+
+mod appointments;
+mod availability;
+mod clinics;
+mod convert;
+mod identity;
+mod status;
+
+use proto::booking::v1::{
+    appointment_service_server::AppointmentServiceServer,
+    availability_service_server::AvailabilityServiceServer, clinic_service_server::ClinicServiceServer,
+    identity_service_server::IdentityServiceServer,
+};
+use tonic::{Request, Response, Status, service::Routes};
+
+use crate::{
+    access::Rpc,
+    app::App,
+    auth,
+    caller::Caller,
+    error::{Error, Result},
+    ops::refusals,
+};
+
+/// Every service that needs a caller.
+pub(crate) fn services(app: &App) -> Routes {
+    Routes::new(AppointmentServiceServer::new(appointments::Appointments(app.clone())))
+        .add_service(AvailabilityServiceServer::new(availability::Availability(app.clone())))
+        .add_service(ClinicServiceServer::new(clinics::Clinics(app.clone())))
+        .add_service(IdentityServiceServer::new(identity::Identity(app.clone())))
+}
+
+/// Lets a caller in whose role allows the RPC.
+async fn admit<T>(app: &App, rpc: Rpc, request: Request<T>) -> Result<(Caller, T), Status> {
+    let caller = auth::caller(&request)?;
+    if rpc.allows(caller.role) {
+        return Ok((caller, request.into_inner()));
+    }
+    Err(refuse(app, &caller, rpc, Error::RoleTooSmall).await)
+}
+
+/// Turns the outcome of an operation into an answer; a refusal is audited first.
+async fn answer<T, P: From<T>>(
+    app: &App,
+    caller: &Caller,
+    rpc: Rpc,
+    outcome: Result<T>,
+) -> Result<Response<P>, Status> {
+    match outcome {
+        Ok(done) => Ok(Response::new(done.into())),
+        Err(error) => Err(refuse(app, caller, rpc, error).await),
+    }
+}
+
+async fn refuse(app: &App, caller: &Caller, rpc: Rpc, error: Error) -> Status {
+    let reason = status::reason(&error);
+    // The refusal stands whether or not it can be written down.
+    if let Err(unrecorded) = refusals::record(app, caller, rpc, &error, reason).await {
+        tracing::error!(error = &unrecorded as &dyn std::error::Error, "a refusal was not audited");
+    }
+    tracing::info!(rpc = rpc.name, reason, request.id = caller.request.id, org.id = %caller.org, "refused");
+    error.into()
+}

@@ -1,0 +1,149 @@
+//! What a client is told of an error.
+
+use std::{collections::HashMap, error::Error as _, time::Duration};
+
+use prost::Message as _;
+use proto::booking::v1 as pb;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _, pb as rpc};
+
+use crate::{
+    domain::when::TimeProblem,
+    error::{Error, Violation},
+};
+
+/// The namespace of our reasons.
+const DOMAIN: &str = "booking.v1";
+
+/// Long enough for whoever is in the way to finish, short enough for a caller who waits.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+const RETRY_DATABASE_AFTER: Duration = Duration::from_secs(1);
+
+/// The stable name of what went wrong.
+pub(super) fn reason(error: &Error) -> &'static str {
+    code_and_reason(error).1
+}
+
+fn code_and_reason(error: &Error) -> (Code, &'static str) {
+    match error {
+        Error::Invalid(_) => (Code::InvalidArgument, "INVALID_ARGUMENT"),
+        Error::Time { problem: TimeProblem::Past, .. } => (Code::InvalidArgument, "START_IN_THE_PAST"),
+        Error::Time { problem: TimeProblem::NotUnderstood, .. } => {
+            (Code::InvalidArgument, "TIME_NOT_UNDERSTOOD")
+        }
+        Error::Time { problem: TimeProblem::Skipped, .. } => (Code::InvalidArgument, "LOCAL_TIME_SKIPPED"),
+        Error::Time { problem: TimeProblem::Repeated, .. } => (Code::InvalidArgument, "LOCAL_TIME_REPEATED"),
+        Error::ClinicRequired(_) => (Code::InvalidArgument, "CLINIC_REQUIRED"),
+        Error::NoProviders(_) => (Code::FailedPrecondition, "NO_PROVIDERS"),
+        Error::Unauthenticated => (Code::Unauthenticated, "UNAUTHENTICATED"),
+        Error::ClinicForbidden(_) => (Code::PermissionDenied, "CLINIC_FORBIDDEN"),
+        Error::RoleTooSmall => (Code::PermissionDenied, "ROLE_TOO_SMALL"),
+        Error::CallerNotIdentified => (Code::PermissionDenied, "CALLER_NOT_IDENTIFIED"),
+        Error::NotFound { resource, .. } => (Code::NotFound, not_found(*resource)),
+        Error::SlotTaken(_) => (Code::AlreadyExists, "SLOT_TAKEN"),
+        Error::IdempotencyKeyReused => (Code::FailedPrecondition, "IDEMPOTENCY_KEY_REUSED"),
+        Error::NoLongerBooked(_) => (Code::FailedPrecondition, "NO_LONGER_BOOKED"),
+        Error::WrongState(_) => (Code::FailedPrecondition, "WRONG_STATE"),
+        Error::Busy(_) => (Code::Aborted, "BUSY"),
+        Error::DeadlineExceeded => (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
+        Error::DatabaseUnavailable(_) => (Code::Unavailable, "UNAVAILABLE"),
+        Error::Internal(_) => (Code::Internal, "INTERNAL"),
+    }
+}
+
+fn not_found(resource: crate::error::Resource) -> &'static str {
+    match resource {
+        crate::error::Resource::Appointment => "APPOINTMENT_NOT_FOUND",
+        crate::error::Resource::Clinic => "CLINIC_NOT_FOUND",
+        crate::error::Resource::Provider => "PROVIDER_NOT_FOUND",
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let (code, reason) = code_and_reason(&error);
+        // The cause is for our logs alone; nobody else logs an error that it returns.
+        if matches!(code, Code::Internal | Code::Unavailable) {
+            tracing::error!(cause = error.source(), reason, "{error}");
+        }
+        let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata(&error));
+        for Violation { field, problem } in violations(&error) {
+            details.add_bad_request_violation(field, problem);
+        }
+        if let Some(delay) = retry_after(&error) {
+            details.set_retry_info(Some(delay));
+        }
+        let status = Self::with_error_details(code, error.to_string(), details);
+        if let Error::SlotTaken(alternatives) = error {
+            let alternatives = alternatives.into_iter().map(Into::into).collect();
+            return with_detail(&status, "booking.v1.SlotTaken", &pb::SlotTaken { alternatives });
+        }
+        status
+    }
+}
+
+/// What a client can use to form a sentence of its own.
+fn metadata(error: &Error) -> HashMap<String, String> {
+    match error {
+        Error::Time { today, .. } => HashMap::from([
+            ("clinic_today".to_owned(), today.spoken()),
+            ("time_zone".to_owned(), today.time_zone.clone()),
+        ]),
+        Error::ClinicRequired(names) => HashMap::from([("clinics".to_owned(), names.join("; "))]),
+        Error::NoLongerBooked(state) | Error::WrongState(state) => {
+            HashMap::from([("state".to_owned(), state.as_str().to_owned())])
+        }
+        Error::NotFound { resource, .. } => HashMap::from([("resource".to_owned(), resource.to_string())]),
+        Error::Invalid(_)
+        | Error::NoProviders(_)
+        | Error::Unauthenticated
+        | Error::ClinicForbidden(_)
+        | Error::RoleTooSmall
+        | Error::CallerNotIdentified
+        | Error::SlotTaken(_)
+        | Error::IdempotencyKeyReused
+        | Error::Busy(_)
+        | Error::DeadlineExceeded
+        | Error::DatabaseUnavailable(_)
+        | Error::Internal(_) => HashMap::new(),
+    }
+}
+
+fn violations(error: &Error) -> Vec<Violation> {
+    let one = |field| vec![Violation { field, problem: error.to_string() }];
+    if let Error::Invalid(violations) = error {
+        return violations.clone();
+    }
+    let field = matches!(error, Error::Time { .. }).then_some("slot.when");
+    let field = field.or(matches!(error, Error::ClinicRequired(_)).then_some("slot.clinic_id"));
+    field.map(one).unwrap_or_default()
+}
+
+fn retry_after(error: &Error) -> Option<Duration> {
+    let busy = matches!(error, Error::Busy(_)).then_some(RETRY_AFTER);
+    busy.or(matches!(error, Error::DatabaseUnavailable(_)).then_some(RETRY_DATABASE_AFTER))
+}
+
+/// A status with one more detail, of a type that `tonic_types` does not know.
+fn with_detail(status: &Status, name: &str, detail: &impl prost::Message) -> Status {
+    // The details were encoded a moment ago.
+    let mut packed = rpc::Status::decode(status.details()).unwrap_or_default();
+    packed.details.push(prost_types::Any {
+        type_url: format!("type.googleapis.com/{name}"),
+        value: detail.encode_to_vec(),
+    });
+    Status::with_details(status.code(), status.message(), packed.encode_to_vec().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_internal_error_tells_the_client_nothing_of_its_cause() {
+        let status = Status::from(Error::Internal(anyhow::anyhow!("password=hunter2")));
+        assert_eq!((status.code(), status.message()), (Code::Internal, "internal error"));
+        assert!(!format!("{status:?}").contains("hunter2"));
+        assert_eq!(status.get_details_error_info().unwrap().reason, "INTERNAL");
+    }
+}

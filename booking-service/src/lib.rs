@@ -1,0 +1,23 @@
+//! Books appointments for the clinics of many organisations over gRPC.
+//!
+//! A request goes one way through the modules: [`auth`] turns its credential into a [`caller`], [`grpc`] turns proto
+//! into a command, [`ops`] carries it out in one transaction, [`domain`] decides and [`db`] asks Postgres. What goes wrong on
+//! the way is an [`error`], and `grpc::status` says what the client is told of it. [`server`] binds the ports and runs it all;
+//! [`bootstrap`] prepares a database server for it once.
+
+pub mod access;
+pub mod app;
+pub mod auth;
+pub mod bootstrap;
+pub mod caller;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod domain;
+pub mod error;
+pub mod grpc;
+pub mod ops;
+pub mod readiness;
+pub mod server;
+pub mod telemetry;
+pub mod token;

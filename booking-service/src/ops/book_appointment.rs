@@ -1,0 +1,179 @@
+//! Books a slot: all or nothing, once.
+
+use crate::{
+    access::BOOK_APPOINTMENT,
+    app::App,
+    caller::Caller,
+    db::{
+        TenantTx, appointments,
+        booking::{self, Entered, Entering, Writing},
+        idempotency,
+    },
+    domain::{
+        appointment::{Appointment, CalendarSync, State},
+        confirmation_code::ConfirmationCode,
+        idempotency::Fingerprint,
+        ids::AppointmentId,
+        patient::PatientDetails,
+        slot::SlotChoice,
+    },
+    error::{Error, Result},
+    ops::slots::{Wanted, alternatives, make_out},
+};
+
+/// Attempts that end for a reason of ours, not the client's, are made again: a confirmation code that is in use, a patient
+/// whom another transaction has just made, a key past its lifetime. Each is rare, and rarer the second time.
+const ATTEMPTS: usize = 5;
+
+/// What is to be booked, and for whom.
+#[derive(Clone, Debug)]
+pub struct BookAppointment {
+    /// Where, with whom and when.
+    pub slot: SlotChoice,
+    /// Who comes.
+    pub patient: PatientDetails,
+    /// What the caller says they come for.
+    pub service_text: Option<String>,
+    /// Knows the request again.
+    pub fingerprint: Fingerprint,
+}
+
+enum Attempt {
+    Booked(Box<Appointment>),
+    /// The request was carried out before, and made this.
+    Repeated(AppointmentId),
+    Taken(Wanted),
+    Again,
+}
+
+/// Books the slot, or answers with the appointment that the same request made before.
+#[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
+pub async fn book_appointment(
+    app: &App,
+    caller: &Caller,
+    mut command: BookAppointment,
+) -> Result<Appointment> {
+    // A caller who gives no number has the one they call from.
+    if command.patient.phone.is_none() {
+        command.patient.phone = caller.number().cloned();
+    }
+    for _ in 0..ATTEMPTS {
+        match attempt(app, caller, &command).await? {
+            Attempt::Booked(appointment) => return Ok(*appointment),
+            Attempt::Repeated(id) => return repeated(app, caller, id).await,
+            Attempt::Taken(wanted) => return taken(app, caller, &command, &wanted).await,
+            Attempt::Again => {}
+        }
+    }
+    Err(Error::Internal(anyhow::anyhow!("no booking came about in {ATTEMPTS} attempts")))
+}
+
+async fn attempt(app: &App, caller: &Caller, command: &BookAppointment) -> Result<Attempt> {
+    let mut tx = app.db.tenant_tx(caller).await?;
+    let wanted = match make_out(app, &mut tx, &command.slot).await {
+        Ok(wanted) => wanted,
+        // A repeated request may come when its time has passed: what was done stays done.
+        Err(error @ Error::Time { .. }) => return done_before(app, caller, command, tx).await?.ok_or(error),
+        Err(error) => return Err(error),
+    };
+    let (id, now) = (AppointmentId::generate(), app.clock.now());
+    let entering = Entering {
+        rpc: BOOK_APPOINTMENT,
+        repeatable: caller.repeatable(command.fingerprint),
+        appointment: id,
+        patient: &command.patient,
+        providers: &wanted.provider_ids(),
+        slot: wanted.slot,
+        now,
+    };
+    let (patient, locked) = match booking::enter(&mut tx, entering).await? {
+        Entered::Locked(_, locked) if locked.is_empty() => return Ok(Attempt::Taken(wanted)),
+        Entered::Locked(patient, locked) => (patient, locked),
+        Entered::KeyUsed => {
+            return Ok(done_before(app, caller, command, tx).await?.unwrap_or(Attempt::Again));
+        }
+        Entered::PatientJustMade => return Ok(Attempt::Again),
+    };
+    let code = ConfirmationCode::generate();
+    let writing = Writing {
+        rpc: BOOK_APPOINTMENT,
+        appointment: id,
+        clinic: wanted.clinic.id,
+        patient: patient.id,
+        locked: &locked,
+        slot: wanted.slot,
+        code: &code,
+        service_text: command.service_text.as_deref(),
+        now,
+    };
+    let Some(provider) = booking::write(&mut tx, caller, writing).await? else {
+        return Ok(Attempt::Taken(wanted));
+    };
+    tx.commit().await?;
+    let Wanted { clinic, providers, slot } = wanted;
+    let provider = providers.into_iter().find(|p| p.id == provider);
+    let provider = provider.ok_or_else(|| Error::Internal(anyhow::anyhow!("booked with somebody else")))?;
+    Ok(Attempt::Booked(Box::new(Appointment {
+        id,
+        org: caller.org,
+        clinic,
+        provider,
+        patient: Some(patient),
+        slot,
+        state: State::Booked,
+        hold_expires_at: None,
+        confirmation_code: code,
+        service_text: command.service_text.clone(),
+        created_at: now,
+        updated_at: now,
+        version: 1,
+        // No provider has a calendar yet.
+        calendar: CalendarSync::NOT_CONNECTED,
+    })))
+}
+
+/// What the key stands for. `None`: nothing any more; the next attempt can have it.
+async fn done_before(
+    app: &App,
+    caller: &Caller,
+    command: &BookAppointment,
+    mut tx: TenantTx,
+) -> Result<Option<Attempt>> {
+    let Some(repeatable) = caller.repeatable(command.fingerprint) else { return Ok(None) };
+    let done = idempotency::done(&mut tx, BOOK_APPOINTMENT, repeatable, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(done.map(|id| Attempt::Repeated(id.into())))
+}
+
+/// The appointment that the request made before, as it is now.
+async fn repeated(app: &App, caller: &Caller, id: AppointmentId) -> Result<Appointment> {
+    let mut tx = app.db.tenant_tx(caller).await?;
+    let appointment = appointments::get(&mut tx, id).await?;
+    let appointment =
+        appointment.ok_or_else(|| Error::Internal(anyhow::anyhow!("appointment {id} is gone")))?;
+    if appointment.state.is_booked() {
+        Ok(appointment)
+    } else {
+        Err(Error::NoLongerBooked(appointment.state))
+    }
+}
+
+/// Nobody is free: unless this telephone call has the slot itself, says what else could be booked. The booking's transaction
+/// has been rolled back by now, and its locks are gone.
+async fn taken(
+    app: &App,
+    caller: &Caller,
+    command: &BookAppointment,
+    wanted: &Wanted,
+) -> Result<Appointment> {
+    let mut tx = app.db.tenant_tx(caller).await?;
+    if let Some(call_id) = caller.call_id() {
+        let providers = wanted.provider_ids();
+        let own =
+            appointments::made_in_call(&mut tx, call_id, &command.patient, wanted.slot, &providers).await?;
+        if let Some(id) = own {
+            return repeated(app, caller, id).await;
+        }
+    }
+    Err(Error::SlotTaken(alternatives(app, caller, &mut tx, wanted).await?))
+}

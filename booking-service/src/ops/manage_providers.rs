@@ -1,0 +1,123 @@
+//! Adds and shows providers, and says where they work.
+
+use crate::{
+    access::{ASSIGN_PROVIDER, CREATE_PROVIDER},
+    app::App,
+    caller::Caller,
+    db::{
+        TenantTx,
+        audit::{self, Entry},
+        clinics,
+        idempotency::{self, Claim},
+        providers,
+    },
+    domain::{
+        clinic::ProviderRecord,
+        idempotency::Fingerprint,
+        ids::{ClinicId, ProviderId},
+        page::{PageSize, Position},
+        text::Name,
+    },
+    error::{Error, Resource, Result},
+    ops::read_appointments::Page,
+};
+
+/// The provider to add.
+#[derive(Clone, Debug)]
+pub struct CreateProvider {
+    /// As it is spoken.
+    pub name: Name,
+    /// Where they work.
+    pub clinics: Vec<ClinicId>,
+    /// Knows the request again.
+    pub fingerprint: Fingerprint,
+}
+
+/// Whose, how many, and after which.
+#[derive(Clone, Copy, Debug)]
+pub struct ListProviders {
+    /// Of this clinic; `None`: of all.
+    pub clinic: Option<ClinicId>,
+    /// How many.
+    pub size: PageSize,
+    /// After which.
+    pub after: Option<Position>,
+}
+
+/// Who is to work where.
+#[derive(Clone, Copy, Debug)]
+pub struct AssignProvider {
+    /// Who.
+    pub provider: ProviderId,
+    /// Where.
+    pub clinic: ClinicId,
+}
+
+/// Adds a provider, or answers with the one that the same request added before.
+#[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
+pub async fn create_provider(app: &App, caller: &Caller, command: CreateProvider) -> Result<ProviderRecord> {
+    let CreateProvider { name, clinics, fingerprint } = command;
+    let (id, now) = (ProviderId::generate(), app.clock.now());
+    let mut tx = app.db.tenant_tx(caller).await?;
+    let claim =
+        idempotency::claim(&mut tx, CREATE_PROVIDER, caller.repeatable(fingerprint), id.into(), now).await?;
+    if let Claim::Done(id) = claim {
+        return existing(&mut tx, id.into()).await;
+    }
+    own_clinics(&mut tx, &clinics).await?;
+    providers::insert(&mut tx, id, name.as_str(), now).await?;
+    providers::assign(&mut tx, id, &clinics).await?;
+    audit::insert(&mut tx, caller, now, Entry::done(CREATE_PROVIDER, "provider", id)).await?;
+    let provider = existing(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(provider)
+}
+
+/// One provider.
+#[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
+pub async fn get_provider(app: &App, caller: &Caller, id: ProviderId) -> Result<ProviderRecord> {
+    let mut tx = app.db.tenant_tx(caller).await?;
+    existing(&mut tx, id).await
+}
+
+/// A page of providers.
+#[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
+pub async fn list_providers(
+    app: &App,
+    caller: &Caller,
+    command: ListProviders,
+) -> Result<Page<ProviderRecord>> {
+    let ListProviders { clinic, size, after } = command;
+    let mut tx = app.db.tenant_tx(caller).await?;
+    own_clinics(&mut tx, clinic.as_slice()).await?;
+    let after = after.map(|after| after.id);
+    let mut items = providers::list(&mut tx, clinic, after, size.and_one_more()).await?;
+    let next = size.cut(&mut items).map(|last| Position { at: last.created_at, id: last.id.into() });
+    Ok(Page { items, next })
+}
+
+/// Lets a provider work at one more clinic.
+#[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
+pub async fn assign_provider(app: &App, caller: &Caller, command: AssignProvider) -> Result<ProviderRecord> {
+    let AssignProvider { provider, clinic } = command;
+    let mut tx = app.db.tenant_tx(caller).await?;
+    own_clinics(&mut tx, &[clinic]).await?;
+    existing(&mut tx, provider).await?;
+    providers::assign(&mut tx, provider, &[clinic]).await?;
+    let entry = Entry::done(ASSIGN_PROVIDER, "provider", provider);
+    audit::insert(&mut tx, caller, app.clock.now(), entry).await?;
+    let assigned = existing(&mut tx, provider).await?;
+    tx.commit().await?;
+    Ok(assigned)
+}
+
+async fn existing(tx: &mut TenantTx, id: ProviderId) -> Result<ProviderRecord> {
+    providers::get(tx, id).await?.ok_or_else(|| Error::not_found(Resource::Provider, id))
+}
+
+async fn own_clinics(tx: &mut TenantTx, ids: &[ClinicId]) -> Result<()> {
+    match clinics::missing(tx, ids).await?.first() {
+        None => Ok(()),
+        Some(foreign) => Err(Error::ClinicForbidden(foreign.to_string())),
+    }
+}

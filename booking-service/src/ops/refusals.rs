@@ -1,0 +1,36 @@
+//! Writes down what was refused: a stranger at the door is worth knowing.
+
+use crate::{
+    access::Rpc,
+    app::App,
+    caller::Caller,
+    db::audit::{self, Entry},
+    error::{Error, Resource, Result},
+};
+
+/// Audits a refused attempt, in a transaction of its own: the operation's has been rolled back. What is wrong with the request
+/// itself is nobody's attempt at anything, and leaves no row.
+pub async fn record(app: &App, caller: &Caller, rpc: Rpc, error: &Error, reason: &str) -> Result<()> {
+    let (resource, resource_id) = match error {
+        Error::ClinicForbidden(id) => (Some(Resource::Clinic.to_string()), Some(id.clone())),
+        Error::NotFound { resource, id } => (Some(resource.to_string()), Some(id.clone())),
+        Error::RoleTooSmall | Error::CallerNotIdentified => (None, None),
+        Error::Invalid(_)
+        | Error::Time { .. }
+        | Error::ClinicRequired(_)
+        | Error::NoProviders(_)
+        | Error::Unauthenticated
+        | Error::SlotTaken(_)
+        | Error::IdempotencyKeyReused
+        | Error::NoLongerBooked(_)
+        | Error::WrongState(_)
+        | Error::Busy(_)
+        | Error::DeadlineExceeded
+        | Error::DatabaseUnavailable(_)
+        | Error::Internal(_) => return Ok(()),
+    };
+    let mut tx = app.db.tenant_tx(caller).await?;
+    let entry = Entry { rpc, refused: Some(reason), resource: resource.as_deref(), resource_id };
+    audit::insert(&mut tx, caller, app.clock.now(), entry).await?;
+    tx.commit().await
+}

@@ -1,0 +1,79 @@
+//! From a slot asked for to a clinic, its providers and an instant; and what to offer when it is taken.
+
+use crate::{
+    app::App,
+    caller::Caller,
+    db::{
+        TenantTx,
+        places::{self, Place},
+    },
+    domain::{
+        clinic::Clinic,
+        ids::ProviderId,
+        slot::{OpenSlot, Provider, Slot, SlotChoice},
+        suggestions,
+    },
+    error::{Error, Resource, Result},
+};
+
+/// A slot asked for, made out: it can be booked if somebody is free.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) clinic: Clinic,
+    /// Those who come into question, at least one, by id.
+    pub(super) providers: Vec<Provider>,
+    pub(super) slot: Slot,
+}
+
+impl Wanted {
+    pub(super) fn provider_ids(&self) -> Vec<ProviderId> {
+        self.providers.iter().map(|provider| provider.id).collect()
+    }
+
+    pub(super) fn open(&self, slot: Slot, provider: Option<Provider>) -> OpenSlot {
+        OpenSlot { clinic: self.clinic.id, provider, slot, zone: self.clinic.zone.clone() }
+    }
+}
+
+/// Makes out where, with whom and when. One round trip.
+pub(super) async fn make_out(app: &App, tx: &mut TenantTx, choice: &SlotChoice) -> Result<Wanted> {
+    let SlotChoice { clinic, provider, when, duration } = choice;
+    let (clinic, providers) = match places::find(tx, *clinic, *provider).await? {
+        Place::Clinic(clinic, providers) => (clinic, providers),
+        Place::Unclear(names) => return Err(Error::ClinicRequired(names)),
+        Place::Nowhere => return Err(nowhere(choice)),
+    };
+    if providers.is_empty() {
+        return Err(match provider {
+            Some(id) => Error::not_found(Resource::Provider, id),
+            None => Error::NoProviders(clinic.name),
+        });
+    }
+    let now = app.clock.now();
+    let start = when
+        .resolve(&clinic.zone, now)
+        .map_err(|problem| Error::Time { problem, today: clinic.today(now) })?;
+    let slot = Slot::new(start, *duration).map_err(|problem| Error::invalid("slot.duration", problem))?;
+    Ok(Wanted { clinic, providers, slot })
+}
+
+fn nowhere(choice: &SlotChoice) -> Error {
+    match choice.clinic {
+        Some(id) => Error::ClinicForbidden(id.to_string()),
+        None => Error::ClinicRequired(Vec::new()),
+    }
+}
+
+/// The free slots nearest to the one wanted.
+pub(super) async fn alternatives(
+    app: &App,
+    caller: &Caller,
+    tx: &mut TenantTx,
+    wanted: &Wanted,
+) -> Result<Vec<OpenSlot>> {
+    let now = app.clock.now();
+    let busy = places::busy(tx, &wanted.provider_ids(), suggestions::horizon(wanted.slot), now).await?;
+    let found = suggestions::nearest(wanted.slot, &wanted.providers, &busy, &wanted.clinic.zone, now);
+    tracing::debug!(org.id = %caller.org, offered = found.len(), "looked for alternatives");
+    Ok(found.into_iter().map(|(slot, provider)| wanted.open(slot, Some(provider))).collect())
+}

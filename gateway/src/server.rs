@@ -1,0 +1,51 @@
+//! Binds the port, then serves until told to stop.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::Context as _;
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{config::Config, routes, upstream::Upstream};
+
+/// A server whose port is bound and that is not serving yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    router: Router,
+    grace: Duration,
+}
+
+impl Server {
+    /// Binds the port; 0 takes a free one. The booking service may come up later.
+    pub async fn bind(config: &Config) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(config.address)
+            .await
+            .with_context(|| format!("cannot listen on {}", config.address))?;
+        let upstream = Upstream::new(config.booking_url.clone(), config.deadline);
+        Ok(Self { listener, router: routes::router(upstream), grace: config.shutdown_grace })
+    }
+
+    /// Where HTTP will be served.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop`, lets running requests end, and returns.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let Self { listener, router, grace } = self;
+        let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
+            // An answer is one small packet: waiting for more would cost 40 ms.
+            let _ = stream.set_nodelay(true);
+        });
+        let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        tokio::select! {
+            served = serving.into_future() => served?,
+            () = async { stop.cancelled().await; tokio::time::sleep(grace).await } => {
+                tracing::warn!("requests were still running when the grace period ended");
+            }
+        }
+        Ok(())
+    }
+}

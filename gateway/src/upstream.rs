@@ -1,0 +1,179 @@
+//! The way to the booking service: credential, deadline, and the one layer that tries again.
+
+use std::time::{Duration, Instant};
+
+use proto::booking::v1::{
+    self as pb, appointment_service_client::AppointmentServiceClient,
+    availability_service_client::AvailabilityServiceClient, identity_service_client::IdentityServiceClient,
+};
+use rand::RngExt as _;
+use tonic::{
+    Code, Request, Response, Status,
+    metadata::{MetadataKey, MetadataMap, MetadataValue},
+    transport::{Channel, Endpoint},
+};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+use tonic_types::StatusExt as _;
+
+/// A request is sent at most this often, and only while its deadline allows.
+const TRIES: u32 = 4;
+
+/// How long a probe of readiness waits.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// The booking service.
+#[derive(Clone, Debug)]
+pub(crate) struct Upstream {
+    channel: Channel,
+    deadline: Duration,
+}
+
+/// What goes with a request to the booking service.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    /// Passed on untouched; `None` is refused there, where refusals are audited.
+    pub(crate) credential: Option<String>,
+    /// Ties together what is logged.
+    pub(crate) request_id: String,
+    /// Makes the request repeatable.
+    pub(crate) idempotency_key: Option<String>,
+    /// The telephone call, as the platform's envelope says.
+    pub(crate) call_id: Option<String>,
+    /// The tool call.
+    pub(crate) tool_call_id: Option<String>,
+    /// The caller's number, as the platform's envelope says.
+    pub(crate) caller_number: Option<String>,
+    /// When the answer must be there.
+    pub(crate) deadline: Instant,
+}
+
+impl Upstream {
+    /// Connects when it is first needed, and again whenever the connection is lost.
+    pub(crate) fn new(url: http::Uri, deadline: Duration) -> Self {
+        let channel = Endpoint::from(url)
+            .connect_timeout(Duration::from_secs(1))
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_while_idle(true)
+            .connect_lazy();
+        Self { channel, deadline }
+    }
+
+    /// When a request that arrives now must be answered.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.deadline
+    }
+
+    pub(crate) async fn get_caller(&self, context: &Context) -> Result<pb::GetCallerResponse, Status> {
+        self.send(context, pb::GetCallerRequest {}, async |channel, request| {
+            IdentityServiceClient::new(channel).get_caller(request).await
+        })
+        .await
+    }
+
+    pub(crate) async fn check_slot(
+        &self,
+        context: &Context,
+        message: pb::CheckSlotRequest,
+    ) -> Result<pb::CheckSlotResponse, Status> {
+        self.send(context, message, async |channel, request| {
+            AvailabilityServiceClient::new(channel).check_slot(request).await
+        })
+        .await
+    }
+
+    pub(crate) async fn book_appointment(
+        &self,
+        context: &Context,
+        message: pb::BookAppointmentRequest,
+    ) -> Result<pb::BookAppointmentResponse, Status> {
+        self.send(context, message, async |channel, request| {
+            AppointmentServiceClient::new(channel).book_appointment(request).await
+        })
+        .await
+    }
+
+    pub(crate) async fn cancel_appointment(
+        &self,
+        context: &Context,
+        message: pb::CancelAppointmentRequest,
+    ) -> Result<pb::CancelAppointmentResponse, Status> {
+        self.send(context, message, async |channel, request| {
+            AppointmentServiceClient::new(channel).cancel_appointment(request).await
+        })
+        .await
+    }
+
+    /// Whether the booking service says that it can work.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let mut client = HealthClient::new(self.channel.clone());
+        let check = client.check(HealthCheckRequest { service: String::new() });
+        let answer = tokio::time::timeout(PROBE, check).await;
+        answer.is_ok_and(|a| a.is_ok_and(|health| health.get_ref().status() == ServingStatus::Serving))
+    }
+
+    /// Sends the message until it is answered for good, with the same idempotency key each time.
+    async fn send<M, R>(
+        &self,
+        context: &Context,
+        message: M,
+        rpc: impl AsyncFn(Channel, Request<M>) -> Result<Response<R>, Status>,
+    ) -> Result<R, Status>
+    where
+        M: Clone,
+    {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let left = context.deadline.saturating_duration_since(Instant::now());
+            let mut request = Request::new(message.clone());
+            context.write(request.metadata_mut());
+            request.set_timeout(left);
+            let status = match tokio::time::timeout(left, rpc(self.channel.clone(), request)).await {
+                Ok(Ok(response)) => return Ok(response.into_inner()),
+                Ok(Err(status)) => status,
+                Err(_) => {
+                    return Err(Status::deadline_exceeded("the booking service did not answer in time"));
+                }
+            };
+            let pause = pause(&status, tries);
+            let left = context.deadline.saturating_duration_since(Instant::now());
+            if tries == TRIES || !is_worth_repeating(&status) || pause >= left {
+                return Err(status);
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+impl Context {
+    fn write(&self, metadata: &mut MetadataMap) {
+        let mut set = |name: &'static str, value: Option<&str>| {
+            // What a header cannot carry is refused like what is empty: there, with a reason.
+            let value = value.map(|v| MetadataValue::try_from(v).unwrap_or(MetadataValue::from_static("")));
+            if let Some(value) = value {
+                metadata.insert(MetadataKey::from_static(name), value);
+            }
+        };
+        set("authorization", self.credential.as_ref().map(|token| format!("Bearer {token}")).as_deref());
+        set("x-request-id", Some(&self.request_id));
+        set("idempotency-key", self.idempotency_key.as_deref());
+        set("x-call-id", self.call_id.as_deref());
+        set("x-tool-call-id", self.tool_call_id.as_deref());
+        set("x-caller-number", self.caller_number.as_deref());
+    }
+}
+
+/// Nothing came of it, or something may have: with the same key, the second time finds out.
+fn is_worth_repeating(status: &Status) -> bool {
+    matches!(status.code(), Code::Aborted | Code::Unavailable)
+}
+
+/// What the service asks for, longer each time, and a little different for everybody.
+fn pause(status: &Status, tries: u32) -> Duration {
+    let asked = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    let base = asked.unwrap_or(Duration::from_millis(50)).min(Duration::from_secs(1));
+    base.mul_f64(f64::from(tries) * rand::rng().random_range(0.5..1.5))
+}

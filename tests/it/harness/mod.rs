@@ -1,0 +1,141 @@
+//! A whole Frontdesk for one test.
+
+pub(crate) mod database;
+pub(crate) mod fixtures;
+pub(crate) mod proxy;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use booking_service::{
+    app::App,
+    caller::Role,
+    clock::Clock,
+    config::{Database, Development, Serve},
+    db::Db,
+    domain::ids::OrgId,
+    server,
+    token::{DevelopmentIssuer, Grant, Verifier},
+};
+use jiff::SignedDuration;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::{
+    Request,
+    metadata::{Ascii, MetadataValue},
+    transport::{Channel, Endpoint},
+};
+
+use self::database::TestDatabase;
+
+/// Both services, running.
+pub(crate) struct TestApp {
+    pub(crate) database: TestDatabase,
+    /// The booking service's own parts, for arranging what the API cannot.
+    pub(crate) app: App,
+    pub(crate) grpc: Channel,
+    pub(crate) gateway: String,
+    pub(crate) service_http: String,
+    pub(crate) http: reqwest::Client,
+    _stop: DropGuard,
+}
+
+impl TestApp {
+    pub(crate) async fn start() -> Self {
+        let database = TestDatabase::create().await;
+        let url = database.service_url.clone();
+        Self::on(database, &url).await
+    }
+
+    /// On a database that is reached in another way than directly.
+    pub(crate) async fn on(database: TestDatabase, url: &str) -> Self {
+        let config = serve_config(url);
+        let mut tokens = Verifier::default();
+        tokens.trust(issuer());
+        let app = App {
+            db: Db::connect(&config.database).unwrap(),
+            clock: Clock::default(),
+            tokens: Arc::new(tokens),
+        };
+        server::check(&app, &config).await.unwrap();
+        let service = server::Server::bind(app.clone(), &config).await.unwrap();
+        let booking_url = format!("http://{}", service.grpc_address().unwrap());
+        let service_http = format!("http://{}", service.http_address().unwrap());
+        let stop = CancellationToken::new();
+        tokio::spawn(service.run(stop.clone()));
+        let gateway = start_gateway(&booking_url, stop.clone()).await;
+        Self {
+            database,
+            app,
+            grpc: Endpoint::from_shared(booking_url).unwrap().connect_lazy(),
+            gateway: format!("http://{gateway}"),
+            service_http,
+            http: reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap(),
+            _stop: stop.drop_guard(),
+        }
+    }
+}
+
+async fn start_gateway(booking_url: &str, stop: CancellationToken) -> SocketAddr {
+    let config = gateway::config::Config {
+        address: local(),
+        booking_url: booking_url.parse().unwrap(),
+        deadline: Duration::from_secs(8),
+        shutdown_grace: Duration::from_secs(1),
+        log: "off".to_owned(),
+        log_format: gateway::config::LogFormat::Text,
+    };
+    let server = gateway::server::Server::bind(&config).await.unwrap();
+    let address = server.address().unwrap();
+    tokio::spawn(server.run(stop));
+    address
+}
+
+fn serve_config(url: &str) -> Serve {
+    Serve {
+        grpc_address: local(),
+        http_address: local(),
+        database: Database {
+            database_url: url.to_owned().into(),
+            database_connections: 8,
+            database_wait: Duration::from_secs(5),
+        },
+        development: Development { dev_issuer: false, dev_key: "unused".into() },
+        require_patched_postgres: false,
+        shutdown_grace: Duration::from_secs(1),
+    }
+}
+
+fn local() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+/// Whose tokens the test's services believe.
+pub(crate) fn issuer() -> &'static DevelopmentIssuer {
+    static ISSUER: OnceLock<DevelopmentIssuer> = OnceLock::new();
+    ISSUER.get_or_init(|| DevelopmentIssuer::generate().unwrap())
+}
+
+/// A token for somebody of an organisation.
+pub(crate) fn token(org: OrgId, role: Role, voice: bool) -> String {
+    let lifetime = SignedDuration::from_hours(1);
+    let grant = Grant { org, subject: "tester".to_owned(), role, voice, lifetime };
+    issuer().issue(&grant, Clock::default().now()).unwrap()
+}
+
+/// A request with a token.
+pub(crate) fn with_token<T>(token: &str, message: T) -> Request<T> {
+    with_metadata(message, &[("authorization", &format!("Bearer {token}"))])
+}
+
+/// A request with metadata.
+pub(crate) fn with_metadata<T>(message: T, metadata: &[(&'static str, &str)]) -> Request<T> {
+    let mut request = Request::new(message);
+    for (name, value) in metadata {
+        let value: MetadataValue<Ascii> = value.parse().unwrap();
+        request.metadata_mut().insert(*name, value);
+    }
+    request
+}
