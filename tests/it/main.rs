@@ -2,5 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 #![expect(clippy::disallowed_types, reason = "tests look into the database as its roles do")]
 
+mod access;
+
 mod booking_chain;
+
 mod harness;
+mod idempotency;
+mod races;
+
+mod schema;
+
+mod tenancy;

@@ -43,7 +43,7 @@ pub struct Entering<'a> {
 /// What [`enter`] found.
 #[derive(Clone, Debug)]
 pub enum Entered {
-    /// These providers are ours until the transaction ends, and were free before; none: everybody is taken.
+    /// These providers are ours until the transaction ends, and one of them was free before; none: everybody is taken.
     Locked(Patient, Vec<ProviderId>),
     /// The key has been used.
     KeyUsed,
@@ -51,8 +51,8 @@ pub enum Entered {
     PatientJustMade,
 }
 
-/// Claims the key, finds or makes the patient, and locks those providers who look free. Whoever lost the slot before learns it here,
-/// without waiting for a lock.
+/// Claims the key, finds or makes the patient, and locks the providers, if one of them looks free. Whoever lost the slot before
+/// learns it here, without waiting for a lock.
 pub async fn enter(tx: &mut TenantTx, entering: Entering<'_>) -> Result<Entered> {
     let Entering { rpc, repeatable, appointment, patient, providers, slot, now } = entering;
     let row = sqlx::query(
@@ -85,6 +85,17 @@ pub async fn enter(tx: &mut TenantTx, entering: Entering<'_>) -> Result<Entered>
             returning patient_id, name, phone, email
         ), person as (
             select * from known union all select * from made
+        ), free as (
+            select 1
+            from unnest($12) as p (provider_id)
+            where not exists (
+                select from appointment a
+                where a.org_id = $1 and a.provider_id = p.provider_id
+                    and a.state in ('held', 'booked', 'confirmed')
+                    and not (a.state = 'held' and a.hold_expires_at <= $6)
+                    and a.block_from < $14 and a.block_to > $13 and a.block_from > $15
+            )
+            limit 1
         )
         select
             exists (select from may_enter) as may_enter,
@@ -98,13 +109,8 @@ pub async fn enter(tx: &mut TenantTx, entering: Entering<'_>) -> Result<Entered>
                 where p.org_id = $1 and p.provider_id = any ($12)
                     -- Not before the key and the patient are ours: the order of locks.
                     and exists (select from may_enter) and exists (select from person)
-                    and not exists (
-                        select from appointment a
-                        where a.org_id = $1 and a.provider_id = p.provider_id
-                            and a.state in ('held', 'booked', 'confirmed')
-                            and not (a.state = 'held' and a.hold_expires_at <= $6)
-                            and a.block_from < $14 and a.block_to > $13 and a.block_from > $15
-                    )
+                    -- All or none: two requests of one call must meet at a lock, whoever looks free to each.
+                    and exists (select from free)
                 order by p.provider_id
                 for no key update of p
             ) as locked

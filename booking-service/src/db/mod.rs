@@ -6,6 +6,7 @@ pub mod audit;
 pub mod auth_failures;
 pub mod booking;
 pub mod clinics;
+mod doubt;
 pub mod idempotency;
 pub mod organisations;
 pub mod places;
@@ -14,6 +15,7 @@ mod row;
 
 use std::time::{Duration, Instant};
 
+use doubt::Doubt;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, PgConnection, PgPool, Postgres, Row as _, Transaction,
@@ -41,28 +43,27 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Db {
     pool: PgPool,
+    doubt: Doubt,
 }
 
 impl Db {
     /// Connects lazily: the database may come up after us.
     pub fn connect(config: &Database) -> anyhow::Result<Self> {
         let options: PgConnectOptions = config.database_url.expose_secret().parse()?;
+        let doubt = Doubt::default();
+        let doubted = doubt.clone();
         let pool = PgPoolOptions::new()
             .max_connections(config.database_connections)
             .acquire_timeout(config.database_wait)
             // Instead of a ping before every use, which would be one more round trip in each request.
             .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if meta.idle_for < TRUSTED_IDLE {
-                        return Ok(true);
-                    }
-                    is_clean(connection).await
-                })
+            .before_acquire(move |connection, meta| {
+                let trusted = meta.idle_for < TRUSTED_IDLE && !doubted.is_raised();
+                Box::pin(async move { if trusted { Ok(true) } else { is_clean(connection).await } })
             })
             // Statements carry patients' data in their parameters; none is logged.
             .connect_lazy_with(options.application_name("booking-service").disable_statement_logging());
-        Ok(Self { pool })
+        Ok(Self { pool, doubt })
     }
 
     /// Begins a transaction that sees and writes only the caller's organisation, and that ends with the caller's patience.
@@ -80,12 +81,23 @@ impl Db {
             caller.org,
             patience.as_millis().max(1),
         );
-        let pool = self.pool.clone();
-        // In a task of its own, which no cancelled request can stop halfway: sqlx 0.9.0 would give the connection back inside the
-        // transaction, and the next request would find itself in this organisation (transact-rs/sqlx#4393).
-        let beginning = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(begin)).await });
-        let inner = beginning.await.map_err(|stopped| Error::Internal(stopped.into()))??;
+        let inner = match self.begin(begin.clone()).await {
+            // The connection died while it was idle. Nothing was done, so a second one, which is tried first, may do it.
+            Err(Error::DatabaseUnavailable(sqlx::Error::Io(_))) => {
+                self.doubt.raise();
+                self.begin(begin).await?
+            }
+            begun => begun?,
+        };
         Ok(TenantTx { inner, org: caller.org })
+    }
+
+    /// Begins in a task of its own, which no cancelled request can stop halfway: sqlx 0.9.0 would give the connection back inside
+    /// the transaction, and the next request would find itself in this organisation (transact-rs/sqlx#4393).
+    async fn begin(&self, begin: String) -> Result<Transaction<'static, Postgres>> {
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(begin)).await }).await;
+        Ok(begun.map_err(|stopped| Error::Internal(stopped.into()))??)
     }
 
     /// Whether the database answers.

@@ -121,6 +121,11 @@ impl TestApp {
         body["results"][0]["result"].as_str().unwrap().to_owned()
     }
 
+    /// An administrator's token that is good at the time to which the clock was moved.
+    pub(crate) fn token_for(&self, clinic: &Clinic) -> String {
+        super::token_at(clinic.org, Role::Admin, false, self.app.clock.now())
+    }
+
     /// One number out of the database, past row security.
     pub(crate) async fn count(&self, sql: &'static str) -> i64 {
         let mut database = self.database.superuser().await;

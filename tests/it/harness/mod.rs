@@ -20,7 +20,7 @@ use booking_service::{
     server,
     token::{DevelopmentIssuer, Grant, Verifier},
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{
     Request,
@@ -120,9 +120,14 @@ pub(crate) fn issuer() -> &'static DevelopmentIssuer {
 
 /// A token for somebody of an organisation.
 pub(crate) fn token(org: OrgId, role: Role, voice: bool) -> String {
+    token_at(org, role, voice, Clock::default().now())
+}
+
+/// A token that was made at another time.
+pub(crate) fn token_at(org: OrgId, role: Role, voice: bool, now: Timestamp) -> String {
     let lifetime = SignedDuration::from_hours(1);
     let grant = Grant { org, subject: "tester".to_owned(), role, voice, lifetime };
-    issuer().issue(&grant, Clock::default().now()).unwrap()
+    issuer().issue(&grant, now).unwrap()
 }
 
 /// A request with a token.

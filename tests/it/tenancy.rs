@@ -1,0 +1,233 @@
+//! What one organisation has, no other sees, touches or hears of: not through the API, and not in Postgres either.
+
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
+
+use crate::harness::{
+    TestApp,
+    fixtures::{Clinic, booking},
+};
+
+/// From the catalogue, so that a new table is covered without a change here.
+const TENANT_TABLES: &str = "
+    select c.relname::text
+    from pg_class c
+    join pg_attribute a on a.attrelid = c.oid and a.attname = 'org_id' and not a.attisdropped
+    where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace
+    order by 1";
+
+/// Tables of an organisation's things that are not shut, each with what is wrong.
+const OPEN_TABLES: &str = "
+    select c.relname::text
+    from pg_class c
+    join pg_attribute a on a.attrelid = c.oid and a.attname = 'org_id' and not a.attisdropped
+    where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace
+        and not (
+            c.relrowsecurity and c.relforcerowsecurity and a.attnotnull
+            and (
+                select count(*) = 1 and bool_and(
+                    p.polpermissive and p.polcmd = '*'
+                    and pg_get_expr(p.polqual, p.polrelid) is not distinct from pg_get_expr(p.polwithcheck, p.polrelid)
+                    and pg_get_expr(p.polqual, p.polrelid)
+                        = '(org_id = (NULLIF(current_setting(''app.org_id''::text, true), ''''::text))::uuid)'
+                )
+                from pg_policy p where p.polrelid = c.oid
+            )
+        )
+    order by 1";
+
+/// An organisation with something in every table.
+async fn lived_in(app: &TestApp) -> Clinic {
+    let clinic = app.clinic().await;
+    app.book_once(&clinic.admin, "key", booking(&clinic, "2027-01-05T15:00:00Z")).await.unwrap();
+    clinic
+}
+
+async fn tables(database: &mut PgConnection) -> Vec<String> {
+    let tables: Vec<String> = sqlx::query_scalar(TENANT_TABLES).fetch_all(database).await.unwrap();
+    assert!(tables.len() >= 9, "{tables:?}");
+    tables
+}
+
+async fn be(database: &mut PgConnection, org: &str) {
+    let sql = "select set_config('app.org_id', $1, false)";
+    sqlx::query(sql).bind(org).execute(database).await.unwrap();
+}
+
+async fn count(database: &mut PgConnection, sql: String) -> sqlx::Result<i64> {
+    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(database).await
+}
+
+fn code(error: &sqlx::Error) -> String {
+    error.as_database_error().and_then(|e| e.code()).unwrap_or_default().into_owned()
+}
+
+/// Reading is either not allowed at all or shows nothing.
+fn nothing_seen(seen: sqlx::Result<i64>) -> bool {
+    match seen {
+        Ok(rows) => rows == 0,
+        Err(error) => code(&error) == "42501",
+    }
+}
+
+#[tokio::test]
+async fn without_a_tenant_nothing_is_seen_and_nothing_can_be_written() {
+    let app = TestApp::start().await;
+    let clinic = lived_in(&app).await;
+    let mut superuser = app.database.superuser().await;
+    let tables = tables(&mut superuser).await;
+    let mut service = app.database.service_login().await;
+    // Never set; and empty, as it is after a transaction that had set it.
+    for state in ["never set", "empty"] {
+        for table in &tables {
+            let rows = count(&mut superuser, format!("select count(*) from {table}")).await.unwrap();
+            assert!(rows > 0, "nothing in {table} to be seen");
+            let seen = count(&mut service, format!("select count(*) from {table}")).await;
+            assert!(nothing_seen(seen), "{table}, {state}");
+            let insert = format!("insert into {table} (org_id) values ('{}')", clinic.org);
+            let refused = service.execute(AssertSqlSafe(insert)).await.unwrap_err();
+            assert_eq!(code(&refused), "42501", "{table}, {state}: {refused}");
+        }
+        let over = format!("begin; set local app.org_id = '{}'; commit", clinic.org);
+        service.execute(sqlx::raw_sql(AssertSqlSafe(over))).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn in_postgres_one_organisation_can_do_nothing_to_another() {
+    let app = TestApp::start().await;
+    let (ours, theirs) = (lived_in(&app).await, lived_in(&app).await);
+    let mut superuser = app.database.superuser().await;
+    let mut service = app.database.service_login().await;
+    be(&mut service, &ours.org.to_string()).await;
+    let their = format!("where org_id = '{}'", theirs.org);
+    for table in tables(&mut superuser).await {
+        let before = count(&mut superuser, format!("select count(*) from {table} {their}")).await.unwrap();
+        let seen = count(&mut service, format!("select count(*) from {table} {their}")).await;
+        assert!(nothing_seen(seen), "select {table}");
+        let locked = count(
+            &mut service,
+            format!("with x as (select from {table} {their} for update) select count(*) from x"),
+        );
+        assert!(nothing_seen(locked.await), "lock {table}");
+
+        let columns: Vec<String> = sqlx::query_scalar(
+            "select a.attname::text from pg_attribute a
+            where a.attrelid = $1::regclass and a.attnum > 0 and has_column_privilege('frontdesk_service', a.attrelid, a.attnum, 'update')",
+        )
+        .bind(&table)
+        .fetch_all(&mut superuser)
+        .await
+        .unwrap();
+        for column in columns {
+            let update = format!("update {table} set {column} = {column} {their}");
+            let done = service.execute(AssertSqlSafe(update)).await.unwrap();
+            assert_eq!(done.rows_affected(), 0, "update {table}.{column}");
+        }
+        match service.execute(AssertSqlSafe(format!("delete from {table} {their}"))).await {
+            Ok(done) => assert_eq!(done.rows_affected(), 0, "delete {table}"),
+            Err(error) => assert_eq!(code(&error), "42501", "delete {table}"),
+        }
+        let insert = format!("insert into {table} (org_id) values ('{}')", theirs.org);
+        let refused = service.execute(AssertSqlSafe(insert)).await.unwrap_err();
+        assert_eq!(code(&refused), "42501", "insert {table}: {refused}");
+        let after = count(&mut superuser, format!("select count(*) from {table} {their}")).await.unwrap();
+        assert_eq!(before, after, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_cannot_point_into_another_organisation() {
+    let app = TestApp::start().await;
+    let (ours, theirs) = (app.clinic().await, app.clinic().await);
+    let mut service = app.database.service_login().await;
+    be(&mut service, &ours.org.to_string()).await;
+    for (clinic, provider) in [(&theirs.id, &ours.provider), (&ours.id, &theirs.provider)] {
+        let refused = sqlx::query(
+            "insert into clinic_provider (org_id, clinic_id, provider_id) values ($1, $2::uuid, $3::uuid)",
+        )
+        .bind(ours.org)
+        .bind(clinic)
+        .bind(provider)
+        .execute(&mut service)
+        .await
+        .unwrap_err();
+        assert_eq!(code(&refused), "23503");
+    }
+}
+
+#[tokio::test]
+async fn every_table_of_an_organisations_things_is_shut_and_a_rogue_one_is_noticed() {
+    let app = TestApp::start().await;
+    let mut superuser = app.database.superuser().await;
+    let mut open =
+        async || -> Vec<String> { sqlx::query_scalar(OPEN_TABLES).fetch_all(&mut superuser).await.unwrap() };
+    assert_eq!(open().await, Vec::<String>::new());
+    let mut rogue = app.database.superuser().await;
+    for (table, shut) in [
+        ("rogue_without", ""),
+        ("rogue_unforced", "alter table rogue_unforced enable row level security"),
+        (
+            "rogue_half",
+            "alter table rogue_half enable row level security; alter table rogue_half force row level security;
+            create policy p on rogue_half using (org_id = nullif(current_setting('app.org_id', true), '')::uuid)",
+        ),
+        (
+            "rogue_second_policy",
+            "alter table rogue_second_policy enable row level security; alter table rogue_second_policy force row level security;
+            create policy p on rogue_second_policy using (org_id = nullif(current_setting('app.org_id', true), '')::uuid)
+                with check (org_id = nullif(current_setting('app.org_id', true), '')::uuid);
+            create policy q on rogue_second_policy using (true) with check (true)",
+        ),
+    ] {
+        let sql = format!("create table {table} (org_id uuid not null); {shut}");
+        rogue.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.unwrap();
+        assert_eq!(open().await, [table]);
+        rogue.execute(sqlx::raw_sql(AssertSqlSafe(format!("drop table {table}")))).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn no_login_owns_bypasses_or_becomes_anything() {
+    let app = TestApp::start().await;
+    let mut superuser = app.database.superuser().await;
+    let strong: Vec<String> = sqlx::query_scalar(
+        "select rolname::text from pg_roles where rolname like 'frontdesk\\_%' and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb)",
+    )
+    .fetch_all(&mut superuser)
+    .await
+    .unwrap();
+    assert_eq!(strong, Vec::<String>::new());
+    let owned: i64 = sqlx::query_scalar(
+        "select count(*) from pg_class c join pg_roles r on r.oid = c.relowner where r.rolcanlogin and not r.rolsuper",
+    )
+    .fetch_one(&mut superuser)
+    .await
+    .unwrap();
+    assert_eq!(owned, 0);
+
+    let mut service = app.database.service_login().await;
+    for attempt in [
+        "set role frontdesk_owner",
+        "set role frontdesk_migrator",
+        "set row_security = off; select count(*) from appointment",
+        "create table mine (x int)",
+        "create temp table mine (x int)",
+        "create schema mine",
+        "alter table appointment disable row level security",
+        "alter table appointment no force row level security",
+        "drop policy appointment_tenant on appointment",
+        "truncate appointment",
+        "update audit set outcome = 'done'",
+        "delete from audit",
+        "delete from auth_failure",
+        "delete from appointment",
+        "copy patient from stdin",
+    ] {
+        let refused = service.execute(sqlx::raw_sql(attempt)).await.unwrap_err();
+        assert!(["42501", "0A000"].contains(&code(&refused).as_str()), "{attempt}: {refused}");
+    }
+    // The migrator is nobody until it says who it is.
+    let mut migrator = app.database.login("frontdesk_migrator").await.unwrap();
+    assert_eq!(code(&migrator.execute("select from appointment").await.unwrap_err()), "42501");
+    assert!(app.database.login("frontdesk_owner").await.is_err());
+}
