@@ -3,13 +3,14 @@
 #![expect(clippy::disallowed_types, reason = "tests look into the database as its roles do")]
 
 mod access;
-
+mod availability;
 mod booking_chain;
-
+mod database_down;
 mod harness;
 mod idempotency;
 mod races;
-
+mod refusals;
 mod schema;
-
+mod settings;
 mod tenancy;
+mod vapi_messages;

@@ -1,0 +1,139 @@
+//! Whether a time is free, and what is free near it.
+
+use proto::booking::v1::{
+    self as pb, availability_service_client::AvailabilityServiceClient, slot_choice::When,
+};
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::harness::{
+    TestApp,
+    fixtures::{Clinic, VapiCall, booking, booking_of, minutes, slot},
+    with_token,
+};
+
+const NINE_AM: &str = "2027-01-05T14:00:00Z";
+
+async fn check(app: &TestApp, clinic: &Clinic, slot: pb::SlotChoice) -> pb::CheckSlotResponse {
+    let message = pb::CheckSlotRequest { slot: Some(slot) };
+    let mut availability = AvailabilityServiceClient::new(app.grpc.clone());
+    availability.check_slot(with_token(&clinic.admin, message)).await.unwrap().into_inner()
+}
+
+#[tokio::test]
+async fn a_free_time_is_free_and_asking_keeps_nothing() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    for _ in 0..2 {
+        let found = check(&app, &clinic, slot(&clinic, NINE_AM)).await;
+        assert!(found.available && found.alternatives.is_empty());
+        let open = found.slot.unwrap();
+        assert_eq!(
+            (open.provider_id, open.provider_name.as_str()),
+            (clinic.provider.clone(), "Dr. Ana Reyes")
+        );
+        assert_eq!(open.spoken_start_time, "Tuesday, January 5, 2027 at 9 AM");
+    }
+    assert_eq!(app.count("select count(*) from appointment").await, 0);
+}
+
+#[tokio::test]
+async fn what_is_offered_instead_of_a_taken_time_can_be_booked() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    app.book(&clinic.admin, booking(&clinic, NINE_AM)).await.unwrap();
+    let mut asked = slot(&clinic, NINE_AM);
+    asked.duration = minutes(60);
+    let found = check(&app, &clinic, asked).await;
+    assert!(!found.available);
+    assert_eq!(found.alternatives.len(), 3);
+    for open in found.alternatives {
+        let choice = pb::SlotChoice {
+            clinic_id: open.clinic_id,
+            provider_id: open.provider_id,
+            when: Some(When::Timestamp(open.start_time.unwrap())),
+            duration: minutes(60),
+        };
+        app.book(&clinic.admin, booking_of(choice)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_free_will_do_when_nobody_is_asked_for() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let okafor = app.provider(&clinic, "Dr. Ben Okafor").await;
+    app.book(&clinic.admin, booking(&clinic, NINE_AM)).await.unwrap();
+    let mut anybody = slot(&clinic, NINE_AM);
+    anybody.provider_id.clear();
+    let found = check(&app, &clinic, anybody.clone()).await;
+    assert_eq!((found.available, found.slot.unwrap().provider_id), (true, okafor));
+    app.book(&clinic.admin, booking_of(anybody.clone())).await.unwrap();
+    let full = check(&app, &clinic, anybody).await;
+    assert_eq!((full.available, full.slot.unwrap().provider_id.as_str()), (false, ""));
+}
+
+#[tokio::test]
+async fn a_providers_time_is_one_across_clinics() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let second = app.second_clinic(&clinic).await;
+    let assign =
+        pb::AssignProviderRequest { provider_id: clinic.provider.clone(), clinic_id: second.clone() };
+    let assigned = app.clinics().assign_provider(with_token(&clinic.admin, assign)).await.unwrap();
+    assert_eq!(assigned.into_inner().provider.unwrap().clinic_ids.len(), 2);
+    app.book(&clinic.admin, booking(&clinic, NINE_AM)).await.unwrap();
+    let elsewhere = Clinic { id: second, ..clinic };
+    assert!(!check(&app, &elsewhere, slot(&elsewhere, NINE_AM)).await.available);
+}
+
+#[tokio::test]
+async fn a_local_time_is_the_clinics_own() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let second = app.second_clinic(&clinic).await;
+    for (id, start) in [(&clinic.id, 1_799_157_600), (&second, 1_799_164_800)] {
+        let provider = pb::CreateProviderRequest { name: "Dr. Li".into(), clinic_ids: vec![id.clone()] };
+        app.clinics().create_provider(with_token(&clinic.admin, provider)).await.unwrap();
+        let when = Some(When::LocalTime("2027-01-05T09:00".into()));
+        let local = pb::SlotChoice { clinic_id: id.clone(), when, ..Default::default() };
+        let found = check(&app, &clinic, local).await;
+        assert_eq!(found.slot.unwrap().start_time.unwrap().seconds, start);
+    }
+}
+
+#[tokio::test]
+async fn the_tool_says_free_or_what_is_free_instead() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let call = VapiCall { id: "call-1", number: "+17185550199" };
+    let at_nine = json!({"appointment_time": "2027-01-05T09:00"});
+    let said = app.vapi(&clinic.voice, &call, "checkAvailability", at_nine.clone()).await;
+    assert_eq!(said, "Free: Tuesday, January 5, 2027 at 9 AM with Dr. Ana Reyes. It is not booked yet.");
+    app.book(&clinic.admin, booking(&clinic, NINE_AM)).await.unwrap();
+    let said = app.vapi(&clinic.voice, &call, "check_availability", at_nine.clone()).await;
+    assert_eq!(
+        said,
+        "Not available: that time is taken. The nearest free times are Tuesday, January 5, 2027 at 9:30 AM, 10 AM, \
+         or 10:30 AM with Dr. Ana Reyes."
+    );
+    let (status, body) =
+        app.post(Some(&clinic.admin), &json!({"tool": "check_availability", "params": at_nine})).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(
+        (&body["success"], &body["available"], &body["say"]),
+        (&json!(true), &json!(false), &json!(said))
+    );
+    assert_eq!(
+        body["slots"][0],
+        json!({
+            "offer_id": "",
+            "clinic_id": clinic.id,
+            "provider_id": clinic.provider,
+            "provider_name": "Dr. Ana Reyes",
+            "start_time": "2027-01-05T14:30:00.000Z",
+            "end_time": "2027-01-05T15:00:00.000Z",
+            "time_zone": "America/New_York",
+        })
+    );
+}
