@@ -107,8 +107,6 @@ impl Violation {
 pub enum Resource {
     /// An appointment.
     Appointment,
-    /// A clinic.
-    Clinic,
     /// A provider.
     Provider,
 }
@@ -117,7 +115,6 @@ impl std::fmt::Display for Resource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Appointment => "appointment",
-            Self::Clinic => "clinic",
             Self::Provider => "provider",
         })
     }

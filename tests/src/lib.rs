@@ -1,1 +1,1 @@
-//! x
+//! The programs behind `./x`: see `src/bin/`. The tests are in `it/`.

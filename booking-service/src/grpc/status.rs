@@ -9,7 +9,7 @@ use tonic_types::{ErrorDetails, StatusExt as _, pb as rpc};
 
 use crate::{
     domain::when::TimeProblem,
-    error::{Error, Violation},
+    error::{Error, Resource, Violation},
 };
 
 /// The namespace of our reasons.
@@ -51,11 +51,10 @@ fn code_and_reason(error: &Error) -> (Code, &'static str) {
     }
 }
 
-fn not_found(resource: crate::error::Resource) -> &'static str {
+fn not_found(resource: Resource) -> &'static str {
     match resource {
-        crate::error::Resource::Appointment => "APPOINTMENT_NOT_FOUND",
-        crate::error::Resource::Clinic => "CLINIC_NOT_FOUND",
-        crate::error::Resource::Provider => "PROVIDER_NOT_FOUND",
+        Resource::Appointment => "APPOINTMENT_NOT_FOUND",
+        Resource::Provider => "PROVIDER_NOT_FOUND",
     }
 }
 

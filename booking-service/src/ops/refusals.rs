@@ -5,14 +5,14 @@ use crate::{
     app::App,
     caller::Caller,
     db::audit::{self, Entry},
-    error::{Error, Resource, Result},
+    error::{Error, Result},
 };
 
 /// Audits a refused attempt, in a transaction of its own: the operation's has been rolled back. What is wrong with the request
 /// itself is nobody's attempt at anything, and leaves no row.
 pub async fn record(app: &App, caller: &Caller, rpc: Rpc, error: &Error, reason: &str) -> Result<()> {
     let (resource, resource_id) = match error {
-        Error::ClinicForbidden(id) => (Some(Resource::Clinic.to_string()), Some(id.clone())),
+        Error::ClinicForbidden(id) => (Some("clinic".to_owned()), Some(id.clone())),
         Error::NotFound { resource, id } => (Some(resource.to_string()), Some(id.clone())),
         Error::RoleTooSmall | Error::CallerNotIdentified => (None, None),
         Error::Invalid(_)

@@ -4,9 +4,8 @@ use std::{
     fs::{self, File, OpenOptions},
     io::Read as _,
     net::TcpListener,
-    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Stdio},
+    process::{Child, ChildStdin},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -16,6 +15,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::{
     account::{Account, reachable},
     binaries::Binaries,
+    guardian::guarded,
 };
 
 /// What the data is worth.
@@ -39,21 +39,6 @@ pub struct Server {
     lifeline: Option<ChildStdin>,
     _owner: File,
 }
-
-/// Starts the server and stops it when standard input ends. Anything else that happens to us ends standard input too,
-/// so no server outlives its owner. SIGINT is Postgres' fast shutdown.
-const GUARDIAN: &str = r#"
-exec 3<&0
-"$@" </dev/null 3<&- &
-server=$!
-{ read -r _ <&3; kill -INT $server; } 2>/dev/null &
-guard=$!
-exec 3<&-
-wait $server
-code=$?
-kill $guard 2>/dev/null
-exit $code
-"#;
 
 impl Server {
     /// Starts a server on the data under `home`, which is made on first use. `named` is a folder with the server's programs.
@@ -142,17 +127,13 @@ fn spawn(
             &["max_connections=400", "fsync=off", "synchronous_commit=off", "full_page_writes=off"]
         }
     };
-    let mut child = Account::command(account, "sh")
-        .args(["-c", GUARDIAN, "frontdesk-postgres"])
-        .arg(binaries.folder.join("postgres"))
+    // SIGINT is Postgres' fast shutdown.
+    let mut child = guarded(Account::command(account, "sh"), "INT", binaries.folder.join("postgres"))
         .arg("-D")
         .arg(folder.join("data"))
         .args(["-p", &port.to_string()])
         .args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
         .args(settings.iter().flat_map(|setting| ["-c", setting]))
-        // Its own group: an interrupt from the keyboard is for us, and we stop the server after our own work.
-        .process_group(0)
-        .stdin(Stdio::piped())
         .stdout(log.try_clone()?)
         .stderr(log)
         .spawn()?;

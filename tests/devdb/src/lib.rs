@@ -6,5 +6,6 @@
 pub mod account;
 pub mod binaries;
 pub mod cluster;
+pub mod guardian;
 
 pub use cluster::{Durability, Server};

@@ -1,0 +1,192 @@
+//! Database, booking service and gateway.
+
+use std::{
+    fs::File,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use booking_service::{bootstrap, config::Passwords};
+use clap::Args;
+use devdb::{Durability, Server, guardian::guarded};
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// Where things are, as the services' own settings say; a port that is taken is replaced by a free one.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Places {
+    /// The database. Without it, one is started here.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<SecretString>,
+    /// Has to be set with DATABASE_URL.
+    #[arg(long, env = "BOOKING_MIGRATOR_URL", hide_env_values = true, requires = "database_url")]
+    migrator_url: Option<SecretString>,
+    /// A folder with a Postgres server's programs.
+    #[arg(long, env = "FRONTDESK_PG_BIN")]
+    pg_bin: Option<PathBuf>,
+    #[arg(long, env = "GATEWAY_ADDRESS", default_value = "127.0.0.1:8080")]
+    gateway: SocketAddr,
+    #[arg(long, env = "BOOKING_GRPC_ADDRESS", default_value = "127.0.0.1:50051")]
+    grpc: SocketAddr,
+    #[arg(long, env = "BOOKING_HTTP_ADDRESS", default_value = "127.0.0.1:9090")]
+    service_http: SocketAddr,
+}
+
+/// Everything that was started. It ends with this value, or with this process.
+pub(crate) struct Stack {
+    pub(crate) gateway: SocketAddr,
+    pub(crate) grpc: SocketAddr,
+    /// The database, as the booking service reaches it.
+    pub(crate) service_url: String,
+    // Ended in this order.
+    programs: Vec<Program>,
+    database: Option<Server>,
+}
+
+struct Program {
+    name: &'static str,
+    child: Child,
+    lifeline: Option<ChildStdin>,
+    log: PathBuf,
+}
+
+impl Stack {
+    pub(crate) async fn start(options: &Places, home: &Path) -> Result<Self> {
+        let began = Instant::now();
+        let (database, service_url) = database(options, home).await?;
+        step(began, "database");
+        let [gateway, grpc, service_http] =
+            [options.gateway, options.grpc, options.service_http].map(free_port);
+        let key = home.join("development.key");
+        let service = [
+            ("DATABASE_URL", service_url.clone()),
+            ("BOOKING_GRPC_ADDRESS", grpc.to_string()),
+            ("BOOKING_HTTP_ADDRESS", service_http.to_string()),
+            ("BOOKING_DEV_ISSUER", "true".to_owned()),
+            ("BOOKING_DEV_KEY", key.to_string_lossy().into_owned()),
+        ];
+        let edge =
+            [("GATEWAY_BOOKING_URL", format!("http://{grpc}")), ("GATEWAY_ADDRESS", gateway.to_string())];
+        let programs = vec![
+            Program::start("gateway", &[], &edge, home)?,
+            Program::start("booking-service", &["serve"], &service, home)?,
+        ];
+        let mut stack = Self { gateway, grpc, service_url, programs, database };
+        stack.wait_until_ready().await?;
+        step(began, &format!("booking service (gRPC {grpc}) and gateway (HTTP {gateway})"));
+        Ok(stack)
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<()> {
+        let url = format!("http://{}/readyz", self.gateway);
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
+        let began = Instant::now();
+        while !client.get(&url).send().await.is_ok_and(|response| response.status().is_success()) {
+            self.look_after()?;
+            if began.elapsed() > Duration::from_secs(60) {
+                bail!("the services did not become ready; their logs are beside the database");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    /// Until somebody interrupts us, or one of the programs ends.
+    pub(crate) async fn wait(mut self) -> Result<()> {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        loop {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => return self.stop(),
+                _ = terminate.recv() => return self.stop(),
+                () = tokio::time::sleep(Duration::from_millis(500)) => self.look_after()?,
+            }
+        }
+    }
+
+    /// Stops everything: first what is in front.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        for program in &mut self.programs {
+            program.stop()?;
+        }
+        self.database.take().map_or(Ok(()), |mut database| database.stop())
+    }
+
+    fn look_after(&mut self) -> Result<()> {
+        for program in &mut self.programs {
+            if let Some(status) = program.child.try_wait()? {
+                let said = std::fs::read_to_string(&program.log).unwrap_or_default();
+                bail!("{} ended ({status}):\n{said}", program.name);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Program {
+    /// Starts one of our programs, which lie beside this one.
+    fn start(
+        name: &'static str,
+        arguments: &[&str],
+        settings: &[(&str, String)],
+        home: &Path,
+    ) -> Result<Self> {
+        let program = std::env::current_exe()?.with_file_name(name);
+        let log = home.join(format!("{name}.log"));
+        let output = File::create(&log)?;
+        let mut child = guarded(Command::new("sh"), "TERM", &program)
+            .args(arguments)
+            .envs(settings.iter().map(|(name, value)| (name, value)))
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .with_context(|| format!("cannot run {}", program.display()))?;
+        let lifeline = child.stdin.take();
+        Ok(Self { name, child, lifeline, log })
+    }
+
+    fn stop(&mut self) -> Result<()> {
+        self.lifeline = None;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.stop();
+    }
+}
+
+/// The database named by the user, or one of our own, brought up to date.
+async fn database(options: &Places, home: &Path) -> Result<(Option<Server>, String)> {
+    if let Some(url) = &options.database_url {
+        let migrator = options.migrator_url.as_ref();
+        bootstrap::migrate(migrator.context("DATABASE_URL is set, so BOOKING_MIGRATOR_URL has to be, too")?)
+            .await?;
+        return Ok((None, url.expose_secret().to_owned()));
+    }
+    let server = Server::start(home, options.pg_bin.as_deref(), Durability::Durable)?;
+    let admin = server.admin_url.clone().into();
+    let logins = bootstrap::bootstrap(&admin, "frontdesk", Passwords::None).await?;
+    let url = |setting: &str| logins.iter().find(|login| login.setting == setting).map(|login| &login.url);
+    bootstrap::migrate(url("BOOKING_MIGRATOR_URL").context("a login for the migrator")?).await?;
+    let service = url("DATABASE_URL").context("a login for the service")?.expose_secret().to_owned();
+    Ok((Some(server), service))
+}
+
+/// The address, if nobody has it; else another port there.
+fn free_port(address: SocketAddr) -> SocketAddr {
+    if TcpListener::bind(address).is_ok() {
+        return address;
+    }
+    let other = TcpListener::bind((address.ip(), 0)).and_then(|listener| listener.local_addr());
+    let other = other.unwrap_or(address);
+    println!("  {address} is taken; using {other}");
+    other
+}
+
+fn step(began: Instant, what: &str) {
+    println!("  {:>6.2} s  {what}", began.elapsed().as_secs_f64());
+}
