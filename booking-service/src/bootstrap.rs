@@ -77,13 +77,14 @@ pub async fn bootstrap(
     let mut connection = options.connect().await.context("cannot connect as administrator")?;
     sqlx::raw_sql(ROLES).execute(&mut connection).await.context("cannot make the roles")?;
     create_database(&mut connection, database).await?;
+    let query = admin.expose_secret().split_once('?').map(|(_, query)| query);
     let mut logins = Vec::new();
     for (role, setting) in LOGINS {
         let password = set_password(&mut connection, role, passwords).await?;
         let password_kept = password.is_none() && passwords != Passwords::None;
         logins.push(Login {
             setting,
-            url: url(&options, role, password.as_deref(), database),
+            url: url(&options, role, password.as_deref(), database, query),
             password_kept,
         });
     }
@@ -145,11 +146,16 @@ async fn set_password(
     Ok(Some(password))
 }
 
-fn url(options: &PgConnectOptions, role: &str, password: Option<&str>, database: &str) -> SecretString {
-    let login = options.clone().username(role).database(database);
-    let mut url = login.to_url_lossy();
+fn url(
+    admin: &PgConnectOptions,
+    role: &str,
+    password: Option<&str>,
+    database: &str,
+    query: Option<&str>,
+) -> SecretString {
+    let mut url = admin.clone().username(role).database(database).to_url_lossy();
     let _ = url.set_password(password);
-    // The administrator's other options say how to reach the server, which is the same for everybody.
-    url.set_query(url.clone().query().filter(|query| query.contains("ssl")).map(str::to_owned).as_deref());
+    // How the administrator said to reach the server, which is the same for everybody.
+    url.set_query(query);
     url.to_string().into()
 }

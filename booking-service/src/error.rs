@@ -162,9 +162,15 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+/// `Protocol` is what sqlx says when a connection ends while it is being made.
 fn is_connection_trouble(error: &sqlx::Error) -> bool {
     matches!(
         error,
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::BeginFailed
+        sqlx::Error::Io(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::BeginFailed
     )
 }

@@ -43,7 +43,7 @@ async fn what_is_offered_instead_of_a_taken_time_can_be_booked() {
     let clinic = app.clinic().await;
     app.book(&clinic.admin, booking(&clinic, NINE_AM)).await.unwrap();
     let mut asked = slot(&clinic, NINE_AM);
-    asked.duration = minutes(60);
+    asked.duration = Some(minutes(60));
     let found = check(&app, &clinic, asked).await;
     assert!(!found.available);
     assert_eq!(found.alternatives.len(), 3);
@@ -52,7 +52,7 @@ async fn what_is_offered_instead_of_a_taken_time_can_be_booked() {
             clinic_id: open.clinic_id,
             provider_id: open.provider_id,
             when: Some(When::Timestamp(open.start_time.unwrap())),
-            duration: minutes(60),
+            duration: Some(minutes(60)),
         };
         app.book(&clinic.admin, booking_of(choice)).await.unwrap();
     }

@@ -1,6 +1,5 @@
 //! The tests of Frontdesk: both services on ports of their own, in front of a database of their own, through the public API.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-#![expect(clippy::disallowed_types, reason = "tests look into the database as its roles do")]
 
 mod access;
 mod availability;

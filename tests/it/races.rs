@@ -98,7 +98,7 @@ async fn the_edges_of_buffers_are_respected_on_both_sides() {
         ("2027-01-04T14:20:00Z", 24 * 60, true),
     ] {
         let mut wanted = slot(&clinic, start);
-        wanted.duration = minutes(length);
+        wanted.duration = Some(minutes(length));
         let booked = app.book(&clinic.admin, booking_of(wanted)).await;
         assert_eq!(booked.is_ok(), free, "{start}: {booked:?}");
     }
@@ -110,7 +110,7 @@ async fn a_block_of_a_whole_day_is_seen_to_its_last_minute() {
     let app = TestApp::start().await;
     let clinic = app.clinic().await;
     let mut day = slot(&clinic, "2027-01-05T15:00:00Z");
-    day.duration = minutes(24 * 60);
+    day.duration = Some(minutes(24 * 60));
     app.book(&clinic.admin, booking_of(day)).await.unwrap();
     let last = app.book(&clinic.admin, booking(&clinic, "2027-01-06T14:59:00Z")).await.unwrap_err();
     assert_eq!(reason(&last), "SLOT_TAKEN");

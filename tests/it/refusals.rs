@@ -32,7 +32,7 @@ async fn all_wrong_fields_are_named_at_once() {
             clinic_id: "elm".into(),
             provider_id: "reyes".into(),
             when: Some(When::LocalTime("2027-02-30T10:00".into())),
-            duration: minutes(0),
+            duration: Some(minutes(0)),
         })),
         patient: Some(pb::PatientDetails { name: " ".into(), phone: "none".into(), email: "none".into() }),
         service_text: "x".repeat(201),

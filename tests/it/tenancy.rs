@@ -58,7 +58,7 @@ async fn count(database: &mut PgConnection, sql: String) -> sqlx::Result<i64> {
 }
 
 fn code(error: &sqlx::Error) -> String {
-    error.as_database_error().and_then(|e| e.code()).unwrap_or_default().into_owned()
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default().into_owned()
 }
 
 /// Reading is either not allowed at all or shows nothing.

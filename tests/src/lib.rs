@@ -1,1 +1,3 @@
-//! The programs behind `./x`: see `src/bin/`. The tests are in `it/`.
+//! What the programs behind `./x` share; they are in `src/bin/`, the tests in `it/`.
+
+pub mod stack;

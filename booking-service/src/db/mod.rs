@@ -83,11 +83,11 @@ impl Db {
         );
         let inner = match self.begin(begin.clone()).await {
             // The connection died while it was idle. Nothing was done, so a second one, which is tried first, may do it.
-            Err(Error::DatabaseUnavailable(sqlx::Error::Io(_))) => {
+            Err(Error::DatabaseUnavailable(sqlx::Error::Io(_) | sqlx::Error::Protocol(_))) => {
                 self.doubt.raise();
                 self.begin(begin).await?
             }
-            begun => begun?,
+            outcome => outcome?,
         };
         Ok(TenantTx { inner, org: caller.org })
     }
@@ -96,8 +96,8 @@ impl Db {
     /// the transaction, and the next request would find itself in this organisation (transact-rs/sqlx#4393).
     async fn begin(&self, begin: String) -> Result<Transaction<'static, Postgres>> {
         let pool = self.pool.clone();
-        let begun = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(begin)).await }).await;
-        Ok(begun.map_err(|stopped| Error::Internal(stopped.into()))??)
+        let joined = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(begin)).await }).await;
+        Ok(joined.map_err(|stopped| Error::Internal(stopped.into()))??)
     }
 
     /// Whether the database answers.

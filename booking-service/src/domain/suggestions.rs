@@ -152,6 +152,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         /// Against the definition: of all half hours of the fortnight in the usual hours, those that are free for somebody.
         #[test]
         fn what_is_offered_is_free_and_nothing_nearer_was_left_out(

@@ -33,8 +33,9 @@ impl When {
     /// Reads "YYYY-MM-DDTHH:MM[:SS]". The error says what is wrong with it.
     pub fn local(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        // jiff would also read an offset and drop it; a local time with an offset is somebody's mistake.
-        let bare = text.get(10..).is_some_and(|time| !time.contains(['Z', 'z', '+', '-', '[']));
+        // jiff would also read a date alone, and an offset, which it drops: both are somebody's mistake.
+        let bare =
+            text.get(10..).is_some_and(|time| !time.is_empty() && !time.contains(['Z', 'z', '+', '-', '[']));
         match text.parse() {
             Ok(local) if bare => Ok(Self::Local(local)),
             Ok(_) | Err(_) => Err(format!("is not a local date and time like 2027-01-05T14:00: {text:?}")),

@@ -200,8 +200,8 @@ pub(crate) fn direct_booking(clinic: &Clinic, start: &str) -> Value {
     }})
 }
 
-pub(crate) fn minutes(minutes: i64) -> Option<prost_types::Duration> {
-    Some(prost_types::Duration { seconds: minutes * 60, nanos: 0 })
+pub(crate) fn minutes(minutes: i64) -> prost_types::Duration {
+    prost_types::Duration { seconds: minutes * 60, nanos: 0 }
 }
 
 pub(crate) fn instant(text: &str) -> prost_types::Timestamp {

@@ -23,7 +23,7 @@ use proto::booking::v1::{
 };
 use tonic::{Request, transport::Endpoint};
 
-use crate::stack::Stack;
+use tests::stack::Stack;
 
 pub(crate) const CLINIC: &str = "Elm Street Dental";
 const PROVIDER: &str = "Dr. Ana Reyes";

@@ -3,7 +3,6 @@
 
 mod demo;
 mod rows;
-mod stack;
 mod story;
 
 use std::{os::unix::fs::OpenOptionsExt as _, path::Path, process::ExitCode};
@@ -11,7 +10,7 @@ use std::{os::unix::fs::OpenOptionsExt as _, path::Path, process::ExitCode};
 use booking_service::domain::ids::OrgId;
 use clap::Parser;
 
-use crate::stack::Stack;
+use tests::stack::{Places, Stack};
 
 /// Where everything is kept that is not the source's: the database, keys, logs.
 const HOME: &str = ".frontdesk";
@@ -26,7 +25,7 @@ struct Options {
     #[arg(long, env = "BOOKING_DEV_ORG")]
     org: OrgId,
     #[command(flatten)]
-    stack: stack::Places,
+    stack: Places,
 }
 
 #[tokio::main]
@@ -82,7 +81,7 @@ Go on yourself. The token of the clinic's administrator is in {HOME}/token, good
       {grpc} booking.v1.AppointmentService/ListAppointments
 
   Look into the database as the service sees it: nothing, until a tenant is set.
-    psql {}"#,
+    psql '{}'"#,
         stack.service_url
     );
 }

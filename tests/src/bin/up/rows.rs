@@ -4,7 +4,7 @@ use anyhow::Result;
 use booking_service::domain::ids::OrgId;
 use sqlx::{Connection as _, PgConnection, Row as _};
 
-use crate::stack::Stack;
+use tests::stack::Stack;
 
 const APPOINTMENTS: &str = "
     select to_char(a.starts_at at time zone c.time_zone, 'YYYY-MM-DD HH24:MI'), p.name, t.name, a.state, a.confirmation_code,

@@ -6,7 +6,9 @@ use anyhow::{Context as _, Result, bail};
 use jiff::{ToSpan as _, Zoned, civil};
 use serde_json::{Value, json};
 
-use crate::{demo::DemoClinic, stack::Stack};
+use tests::stack::Stack;
+
+use crate::demo::DemoClinic;
 
 struct Call<'a> {
     stack: &'a Stack,
@@ -66,7 +68,7 @@ impl Call<'_> {
         else {
             bail!("{tool} was answered with {status}: {body}");
         };
-        println!("  {:<14} {what:<15} {tool:<18} {ms:>7.1} ms\n     \"{said}\"", self.who);
+        println!("  {:<15} {what:<16} {tool:<19} {ms:>7.1} ms\n     \"{said}\"", self.who);
         Ok(said.to_owned())
     }
 

@@ -1,4 +1,5 @@
-//! Database, booking service and gateway.
+//! Database, booking service and gateway, as programs of their own.
+#![expect(clippy::print_stdout, reason = "whoever starts a stack wants to see it come up")]
 
 use std::{
     fs::File,
@@ -16,35 +17,42 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 /// Where things are, as the services' own settings say; a port that is taken is replaced by a free one.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Places {
+pub struct Places {
     /// The database. Without it, one is started here.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<SecretString>,
-    /// Has to be set with DATABASE_URL.
+    /// Has to be set with `DATABASE_URL`.
     #[arg(long, env = "BOOKING_MIGRATOR_URL", hide_env_values = true, requires = "database_url")]
     migrator_url: Option<SecretString>,
     /// A folder with a Postgres server's programs.
     #[arg(long, env = "FRONTDESK_PG_BIN")]
     pg_bin: Option<PathBuf>,
+    /// Where the gateway serves HTTP.
     #[arg(long, env = "GATEWAY_ADDRESS", default_value = "127.0.0.1:8080")]
     gateway: SocketAddr,
+    /// Where the booking service serves gRPC.
     #[arg(long, env = "BOOKING_GRPC_ADDRESS", default_value = "127.0.0.1:50051")]
     grpc: SocketAddr,
+    /// Where the booking service serves its probes.
     #[arg(long, env = "BOOKING_HTTP_ADDRESS", default_value = "127.0.0.1:9090")]
     service_http: SocketAddr,
 }
 
 /// Everything that was started. It ends with this value, or with this process.
-pub(crate) struct Stack {
-    pub(crate) gateway: SocketAddr,
-    pub(crate) grpc: SocketAddr,
+#[derive(Debug)]
+pub struct Stack {
+    /// Where the gateway serves HTTP.
+    pub gateway: SocketAddr,
+    /// Where the booking service serves gRPC.
+    pub grpc: SocketAddr,
     /// The database, as the booking service reaches it.
-    pub(crate) service_url: String,
+    pub service_url: String,
     // Ended in this order.
     programs: Vec<Program>,
     database: Option<Server>,
 }
 
+#[derive(Debug)]
 struct Program {
     name: &'static str,
     child: Child,
@@ -53,7 +61,8 @@ struct Program {
 }
 
 impl Stack {
-    pub(crate) async fn start(options: &Places, home: &Path) -> Result<Self> {
+    /// Starts everything, and waits until it is ready. What the stack leaves behind is under `home`.
+    pub async fn start(options: &Places, home: &Path) -> Result<Self> {
         let began = Instant::now();
         let (database, service_url) = database(options, home).await?;
         step(began, "database");
@@ -85,7 +94,7 @@ impl Stack {
         let began = Instant::now();
         while !client.get(&url).send().await.is_ok_and(|response| response.status().is_success()) {
             self.look_after()?;
-            if began.elapsed() > Duration::from_secs(60) {
+            if began.elapsed() > Duration::from_mins(1) {
                 bail!("the services did not become ready; their logs are beside the database");
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -94,7 +103,7 @@ impl Stack {
     }
 
     /// Until somebody interrupts us, or one of the programs ends.
-    pub(crate) async fn wait(mut self) -> Result<()> {
+    pub async fn wait(mut self) -> Result<()> {
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         loop {
             tokio::select! {
@@ -106,7 +115,7 @@ impl Stack {
     }
 
     /// Stops everything: first what is in front.
-    pub(crate) fn stop(mut self) -> Result<()> {
+    pub fn stop(mut self) -> Result<()> {
         for program in &mut self.programs {
             program.stop()?;
         }
