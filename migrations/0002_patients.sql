@@ -23,6 +23,7 @@ create table patient (
 
 create unique index patient_phone_name_unique on patient (org_id, phone, name_folded) where phone is not null;
 create unique index patient_email_name_unique on patient (org_id, email, name_folded) where phone is null and email is not null;
+create index patient_by_email on patient (org_id, email, name_folded) where email is not null;
 
 alter table patient enable row level security;
 alter table patient force row level security;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{clock::Clock, db::Db, token::Verifier};
+use crate::{clock::Clock, db::Db, domain::confirmation_code::Codes, token::Verifier};
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub struct App {
     pub db: Db,
     /// The present moment.
     pub clock: Clock,
+    /// Where confirmation codes come from.
+    pub codes: Codes,
     /// Whose tokens are believed.
     pub tokens: Arc<Verifier>,
 }

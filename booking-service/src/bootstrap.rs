@@ -48,6 +48,8 @@ do $$ begin
     alter role frontdesk_service set lock_timeout = '500ms';
     alter role frontdesk_service set statement_timeout = '10s';
     alter role frontdesk_service set idle_in_transaction_session_timeout = '15s';
+    -- Each statement is planned once a connection. They are written so that one plan is right for all values.
+    alter role frontdesk_service set plan_cache_mode = 'force_generic_plan';
     -- A failing statement would be logged with patients' data in its detail.
     alter role frontdesk_service set log_min_error_statement = 'panic';
     alter role frontdesk_service set log_error_verbosity = 'terse';

@@ -9,7 +9,12 @@ use booking_service::{
     clock::Clock,
     config::{self, Command, Config},
     db::Db,
-    domain::{clinic, ids::ClinicId, ids::OrgId, text::Name},
+    domain::{
+        clinic,
+        confirmation_code::Codes,
+        ids::{ClinicId, OrgId},
+        text::Name,
+    },
     ops::create_organisation::{CreateOrganisation, create_organisation},
     server::{self, Server},
     telemetry,
@@ -77,7 +82,12 @@ async fn serve(config: config::Serve) -> anyhow::Result<()> {
         );
         tokens.trust(&DevelopmentIssuer::from_file(&config.development.dev_key)?);
     }
-    let app = App { db: Db::connect(&config.database)?, clock: Clock::default(), tokens: Arc::new(tokens) };
+    let app = App {
+        db: Db::connect(&config.database)?,
+        clock: Clock::default(),
+        codes: Codes::default(),
+        tokens: Arc::new(tokens),
+    };
     server::check(&app, &config).await?;
     let server = Server::bind(app, &config).await?;
     tracing::info!(grpc = %server.grpc_address()?, http = %server.http_address()?, "serving");
@@ -126,7 +136,12 @@ async fn create_organization(config: config::CreateOrganization) -> anyhow::Resu
         zone: clinic::zone(&config.time_zone).map_err(|problem| anyhow::anyhow!("--time-zone {problem}"))?,
     };
     let ids = (command.org, command.clinic);
-    let app = App { db: Db::connect(&config.database)?, clock: Clock::default(), tokens: Arc::default() };
+    let app = App {
+        db: Db::connect(&config.database)?,
+        clock: Clock::default(),
+        codes: Codes::default(),
+        tokens: Arc::default(),
+    };
     create_organisation(&app, command).await?;
     Ok(ids)
 }

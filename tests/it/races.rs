@@ -1,5 +1,6 @@
 //! Many callers, one slot.
 
+use booking_service::domain::confirmation_code::ConfirmationCode;
 use futures::future::join_all;
 use proto::booking::v1 as pb;
 use reqwest::StatusCode;
@@ -135,6 +136,21 @@ async fn a_hold_that_ran_out_does_not_block_and_one_that_runs_does() {
     // Nobody had to sweep: when its time has come, it is gone.
     app.app.clock.advance(jiff::SignedDuration::from_mins(6));
     app.book(&clinic.admin, booking(&clinic, live.0)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_confirmation_code_that_is_in_use_is_not_given_again() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let first = app.book(&clinic.admin, booking(&clinic, "2027-01-05T15:00:00Z")).await.unwrap();
+    app.app.codes.plan(ConfirmationCode::parse(&first.confirmation_code).unwrap());
+    let second = app.book(&clinic.admin, booking(&clinic, "2027-01-05T16:00:00Z")).await.unwrap();
+    assert_ne!(first.confirmation_code, second.confirmation_code);
+    // Another organisation may have the same.
+    let other = app.clinic().await;
+    app.app.codes.plan(ConfirmationCode::parse(&first.confirmation_code).unwrap());
+    let third = app.book(&other.admin, booking(&other, "2027-01-05T15:00:00Z")).await.unwrap();
+    assert_eq!(first.confirmation_code, third.confirmation_code);
 }
 
 #[tokio::test]

@@ -109,7 +109,7 @@ pub async fn lock(tx: &mut TenantTx, id: AppointmentId) -> Result<Option<State>>
     Ok(row.map(|row| row.parsed("state", State::parse)).transpose()?)
 }
 
-/// Changes the state of an appointment that this transaction has locked.
+/// Changes the state of an appointment that this transaction has locked, to one in which it is no hold.
 pub async fn set_state(
     tx: &mut TenantTx,
     id: AppointmentId,
@@ -120,7 +120,7 @@ pub async fn set_state(
     sqlx::query(
         "
         update appointment
-        set state = $3, cancel_reason = $4, version = version + 1, updated_at = $5
+        set state = $3, hold_expires_at = null, cancel_reason = $4, version = version + 1, updated_at = $5
         where org_id = $1 and appointment_id = $2
         ",
     )

@@ -1,6 +1,6 @@
 //! The lock recipe: the statements that keep two appointments off one slot, in the order in which a booking runs them.
 //!
-//! A booking is five round trips: `begin`, [`find`](super::places::find), [`enter`], [`write`], `commit`. What could be one statement is one: each
+//! A booking is five round trips: `begin`, [`find`](super::places::find), [`enter`], [`write()`], `commit`. What could be one statement is one: each
 //! round trip saved is time that others do not wait for the provider's lock. The order of locks is always the same, so no two bookings
 //! wait for each other: first the idempotency key, then the patient, then the providers by ascending id.
 
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::Row as _;
 
-use super::TenantTx;
+use super::{TenantTx, breaks};
 use crate::{
     access::Rpc,
     caller::{Caller, Repeatable},
@@ -91,9 +91,10 @@ pub async fn enter(tx: &mut TenantTx, entering: Entering<'_>) -> Result<Entered>
             where not exists (
                 select from appointment a
                 where a.org_id = $1 and a.provider_id = p.provider_id
-                    and a.state in ('held', 'booked', 'confirmed')
-                    and not (a.state = 'held' and a.hold_expires_at <= $6)
+                    and a.is_live and (a.hold_expires_at is null or a.hold_expires_at > $6)
                     and a.block_from < $14 and a.block_to > $13 and a.block_from > $15
+                -- Keeps the question from becoming a join, for which all appointments would be read: it is asked a provider at a time.
+                offset 0
             )
             limit 1
         )
@@ -169,17 +170,28 @@ pub struct Writing<'a> {
     pub now: Timestamp,
 }
 
+/// What came of [`write()`].
+#[derive(Clone, Copy, Debug)]
+pub enum Written {
+    /// The appointment is with this provider.
+    With(ProviderId),
+    /// Nobody is free any more, or this call has the appointment already.
+    Taken,
+    /// Another appointment has the code. The transaction is lost; the next attempt takes another.
+    CodeInUse,
+}
+
 /// Writes the appointment for the first of the locked providers who is free, and its audit row. Holds of that time that ran out are
-/// expired on the way. `None`: nobody is free any more, or this call has the appointment already.
-pub async fn write(tx: &mut TenantTx, caller: &Caller, writing: Writing<'_>) -> Result<Option<ProviderId>> {
+/// expired on the way.
+pub async fn write(tx: &mut TenantTx, caller: &Caller, writing: Writing<'_>) -> Result<Written> {
     let Writing { rpc, appointment, clinic, patient, locked, slot, code, service_text, now } = writing;
-    Ok(sqlx::query_scalar(
+    let written = sqlx::query_scalar(
         "
         with lapsed as (
             update appointment
-            set state = 'expired', version = version + 1, updated_at = $3
+            set state = 'expired', hold_expires_at = null, version = version + 1, updated_at = $3
             where org_id = $1 and provider_id = any ($2)
-                and state = 'held' and hold_expires_at <= $3
+                and is_live and hold_expires_at <= $3
                 and block_from < $5 and block_to > $4 and block_from > $6
             returning 1
         ), chosen as (
@@ -188,9 +200,9 @@ pub async fn write(tx: &mut TenantTx, caller: &Caller, writing: Writing<'_>) -> 
             where not exists (
                 select from appointment a
                 where a.org_id = $1 and a.provider_id = p.provider_id
-                    and a.state in ('held', 'booked', 'confirmed')
-                    and not (a.state = 'held' and a.hold_expires_at <= $3)
+                    and a.is_live and (a.hold_expires_at is null or a.hold_expires_at > $3)
                     and a.block_from < $5 and a.block_to > $4 and a.block_from > $6
+                offset 0
             ) and not exists (
                 select from appointment a
                 join patient t on t.org_id = a.org_id and t.patient_id = a.patient_id
@@ -241,7 +253,12 @@ pub async fn write(tx: &mut TenantTx, caller: &Caller, writing: Writing<'_>) -> 
     .bind(rpc.name)
     .bind(caller.request.id.as_deref())
     .fetch_optional(tx.conn())
-    .await?)
+    .await;
+    match written {
+        Err(error) if breaks(&error, "appointment_confirmation_code_unique") => Ok(Written::CodeInUse),
+        Err(error) => Err(error.into()),
+        Ok(provider) => Ok(provider.map_or(Written::Taken, Written::With)),
+    }
 }
 
 /// What blocks the slot began after this: nothing blocks for longer than [`LONGEST`].

@@ -179,6 +179,12 @@ impl TenantTx {
     }
 }
 
+/// Whether the error is that the named constraint forbids it. A distributed Postgres appends a shard's number to the name.
+fn breaks(error: &sqlx::Error, constraint: &str) -> bool {
+    let broken = error.as_database_error().and_then(sqlx::error::DatabaseError::constraint);
+    broken.is_some_and(|name| name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_') == constraint)
+}
+
 /// A connection for the migrator, as the owner of everything.
 pub(crate) async fn migrator_connection(url: &SecretString) -> sqlx::Result<PgConnection> {
     let options: PgConnectOptions = url.expose_secret().parse()?;

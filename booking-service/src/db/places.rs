@@ -99,8 +99,7 @@ pub async fn busy(
         select provider_id, block_from, block_to
         from appointment
         where org_id = $1 and provider_id = any ($2)
-            and state in ('held', 'booked', 'confirmed')
-            and not (state = 'held' and hold_expires_at <= $5)
+            and is_live and (hold_expires_at is null or hold_expires_at > $5)
             and block_from < $4 and block_to > $3 and block_from > $6
         ",
     )

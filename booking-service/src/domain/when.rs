@@ -30,7 +30,7 @@ pub enum TimeProblem {
 }
 
 impl When {
-    /// Reads "YYYY-MM-DDTHH:MM[:SS]". The error says what is wrong with it.
+    /// Reads `YYYY-MM-DDTHH:MM[:SS]`. The error says what is wrong with it.
     pub fn local(text: &str) -> Result<Self, String> {
         let text = text.trim();
         // jiff would also read a date alone, and an offset, which it drops: both are somebody's mistake.

@@ -6,12 +6,11 @@ use crate::{
     caller::Caller,
     db::{
         TenantTx, appointments,
-        booking::{self, Entered, Entering, Writing},
+        booking::{self, Entered, Entering, Writing, Written},
         idempotency,
     },
     domain::{
         appointment::{Appointment, CalendarSync, State},
-        confirmation_code::ConfirmationCode,
         idempotency::Fingerprint,
         ids::AppointmentId,
         patient::PatientDetails,
@@ -94,7 +93,7 @@ async fn attempt(app: &App, caller: &Caller, command: &BookAppointment) -> Resul
         }
         Entered::PatientJustMade => return Ok(Attempt::Again),
     };
-    let code = ConfirmationCode::generate();
+    let code = app.codes.generate();
     let writing = Writing {
         rpc: BOOK_APPOINTMENT,
         appointment: id,
@@ -106,8 +105,10 @@ async fn attempt(app: &App, caller: &Caller, command: &BookAppointment) -> Resul
         service_text: command.service_text.as_deref(),
         now,
     };
-    let Some(provider) = booking::write(&mut tx, caller, writing).await? else {
-        return Ok(Attempt::Taken(wanted));
+    let provider = match booking::write(&mut tx, caller, writing).await? {
+        Written::With(provider) => provider,
+        Written::Taken => return Ok(Attempt::Taken(wanted)),
+        Written::CodeInUse => return Ok(Attempt::Again),
     };
     tx.commit().await?;
     let Wanted { clinic, providers, slot } = wanted;

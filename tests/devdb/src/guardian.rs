@@ -49,6 +49,8 @@ mod tests {
         assert!(!sleeping.wait().unwrap().success());
         assert!(began.elapsed() < Duration::from_secs(30));
         let mut ending = guarded(Command::new("sh"), "TERM", "sh").args(["-c", "exit 7"]).spawn().unwrap();
+        // `wait` would close it.
+        let _lifeline = ending.stdin.take();
         assert_eq!(ending.wait().unwrap().code(), Some(7));
     }
 }

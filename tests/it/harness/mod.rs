@@ -16,7 +16,7 @@ use booking_service::{
     clock::Clock,
     config::{Database, Development, Serve},
     db::Db,
-    domain::ids::OrgId,
+    domain::{confirmation_code::Codes, ids::OrgId},
     server,
     token::{DevelopmentIssuer, Grant, Verifier},
 };
@@ -57,6 +57,7 @@ impl TestApp {
         let app = App {
             db: Db::connect(&config.database).unwrap(),
             clock: Clock::default(),
+            codes: Codes::default(),
             tokens: Arc::new(tokens),
         };
         server::check(&app, &config).await.unwrap();

@@ -11,6 +11,7 @@ use booking_service::{
     db::Db,
     domain::{
         clinic,
+        confirmation_code::Codes,
         ids::{ClinicId, OrgId},
         text::Name,
     },
@@ -62,7 +63,12 @@ pub(crate) async fn prepare(stack: &Stack, home: &Path) -> Result<Ground> {
         database_connections: 1,
         database_wait: Duration::from_secs(5),
     };
-    let app = App { db: Db::connect(&database)?, clock: Clock::default(), tokens: Arc::default() };
+    let app = App {
+        db: Db::connect(&database)?,
+        clock: Clock::default(),
+        codes: Codes::default(),
+        tokens: Arc::default(),
+    };
     let issuer = DevelopmentIssuer::from_file(&home.join("development.key"))?;
     let channel = Endpoint::from_shared(format!("http://{}", stack.grpc))?.connect().await?;
     let mut providers = Vec::new();

@@ -11,6 +11,7 @@ use booking_service::{
     db::Db,
     domain::{
         clinic,
+        confirmation_code::Codes,
         ids::{ClinicId, OrgId},
         text::Name,
     },
@@ -49,7 +50,12 @@ pub(crate) async fn set_up(stack: &Stack, org: OrgId, home: &Path) -> Result<Dem
         database_connections: 1,
         database_wait: Duration::from_secs(5),
     };
-    let app = App { db: Db::connect(&database)?, clock: Clock::default(), tokens: Arc::default() };
+    let app = App {
+        db: Db::connect(&database)?,
+        clock: Clock::default(),
+        codes: Codes::default(),
+        tokens: Arc::default(),
+    };
     create_organisation(&app, command).await?;
     app.db.close().await;
 
