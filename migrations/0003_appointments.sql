@@ -58,6 +58,8 @@ create table appointment (
 -- The conflict query compares plain instants, which are leakproof and so reach this index through the policy; the range
 -- operators of the constraint would not.
 create index appointment_busy on appointment (org_id, provider_id, block_from) include (block_to) where is_live;
+-- Holds alone, which are few: for finding those that ran out.
+create index appointment_holds on appointment (org_id, provider_id, block_from) where hold_expires_at is not null;
 create index appointment_by_start on appointment (org_id, starts_at, appointment_id);
 create index appointment_by_patient on appointment (org_id, patient_id, starts_at);
 create index appointment_by_call on appointment (org_id, call_id) where call_id is not null;

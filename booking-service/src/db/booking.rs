@@ -191,7 +191,7 @@ pub async fn write(tx: &mut TenantTx, caller: &Caller, writing: Writing<'_>) -> 
             update appointment
             set state = 'expired', hold_expires_at = null, version = version + 1, updated_at = $3
             where org_id = $1 and provider_id = any ($2)
-                and is_live and hold_expires_at <= $3
+                and hold_expires_at <= $3
                 and block_from < $5 and block_to > $4 and block_from > $6
             returning 1
         ), chosen as (

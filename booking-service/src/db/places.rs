@@ -96,11 +96,17 @@ pub async fn busy(
 ) -> Result<Vec<Busy>> {
     let rows = sqlx::query(
         "
-        select provider_id, block_from, block_to
-        from appointment
-        where org_id = $1 and provider_id = any ($2)
-            and is_live and (hold_expires_at is null or hold_expires_at > $5)
-            and block_from < $4 and block_to > $3 and block_from > $6
+        select blocked.provider_id, blocked.block_from, blocked.block_to
+        from unnest($2) as p (provider_id)
+        cross join lateral (
+            select a.provider_id, a.block_from, a.block_to
+            from appointment a
+            where a.org_id = $1 and a.provider_id = p.provider_id
+                and a.is_live and (a.hold_expires_at is null or a.hold_expires_at > $5)
+                and a.block_from < $4 and a.block_to > $3 and a.block_from > $6
+            -- A provider at a time: see booking.rs.
+            offset 0
+        ) as blocked
         ",
     )
     .bind(tx.org)

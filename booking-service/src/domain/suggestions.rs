@@ -16,8 +16,9 @@ const STEP_MINUTES: i32 = 30;
 const OPENS: civil::Time = civil::time(9, 0, 0, 0);
 const CLOSES: civil::Time = civil::time(17, 0, 0, 0);
 
-/// How many days are looked at on either side of the day asked for.
-const DAYS: i64 = 7;
+/// How many days are looked at on either side of the day asked for: first few, because three times are mostly found near, and what
+/// was booked in a fortnight is much to read.
+pub const REACHES: [i64; 2] = [1, 7];
 
 /// Time of one provider that is not free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,27 +31,36 @@ pub struct Busy {
     pub to: Timestamp,
 }
 
-/// The stretch of time in which suggestions for `wanted` can lie, for asking what is busy then.
-pub fn horizon(wanted: Slot) -> (Timestamp, Timestamp) {
-    // A day more on each side: the days are the clinic's, which begin up to a day before or after ours.
-    let reach = SignedDuration::from_hours(24 * (DAYS + 1));
+/// The stretch of time in which suggestions up to `days` before or after `wanted` can lie, for asking what is busy then.
+pub fn horizon(wanted: Slot, days: i64) -> (Timestamp, Timestamp) {
+    // A day more on each side: a day begins up to a day before, and may be longer than others.
+    let reach = SignedDuration::from_hours(24 * (days + 1));
     let from = wanted.start().checked_sub(reach).unwrap_or(Timestamp::MIN);
     let to = wanted.end().checked_add(reach).unwrap_or(Timestamp::MAX);
     (from, to)
 }
 
-/// The free slots nearest to `wanted`, at most three, as long as it and after `now`, earliest first. A slot has the first of the
-/// `providers` who is free; `wanted` itself is never among them.
+/// Whether nothing nearer can lie beyond the days that were looked at.
+pub fn suffice(found: &[(Slot, Provider)], wanted: Slot, days: i64) -> bool {
+    let near = |slot: Slot| {
+        slot.start().duration_since(wanted.start()).abs() <= SignedDuration::from_hours(23 * days)
+    };
+    found.len() == MOST && found.iter().all(|(slot, _)| near(*slot))
+}
+
+/// The free slots nearest to `wanted`, at most three, as long as it and after `now`, at most `days` before or after it, earliest
+/// first. A slot has the first of the `providers` who is free; `wanted` itself is never among them.
 pub fn nearest(
     wanted: Slot,
+    days: i64,
     providers: &[Provider],
     busy: &[Busy],
     zone: &TimeZone,
     now: Timestamp,
 ) -> Vec<(Slot, Provider)> {
     let day = wanted.start().to_zoned(zone.clone()).date();
-    let mut candidates: Vec<Slot> = (-DAYS..=DAYS)
-        .filter_map(|days| day.checked_add(days.days()).ok())
+    let mut candidates: Vec<Slot> = (-days..=days)
+        .filter_map(|n| day.checked_add(n.days()).ok())
         .flat_map(|day| openings(day, wanted.duration(), zone))
         .filter(|slot| slot.start() > now && *slot != wanted)
         .collect();
@@ -114,6 +124,7 @@ mod tests {
         let (reyes, wanted) = (dr(1), slot("2027-01-05T14:00:00Z", 30));
         let found = nearest(
             wanted,
+            7,
             std::slice::from_ref(&reyes),
             &[busy(&reyes, wanted)],
             &TimeZone::UTC,
@@ -127,7 +138,7 @@ mod tests {
         let (reyes, wanted) = (dr(1), slot("2027-01-05T14:00:00Z", 30));
         let now = "2027-01-05T13:40:00Z".parse().unwrap();
         let found =
-            nearest(wanted, std::slice::from_ref(&reyes), &[busy(&reyes, wanted)], &TimeZone::UTC, now);
+            nearest(wanted, 7, std::slice::from_ref(&reyes), &[busy(&reyes, wanted)], &TimeZone::UTC, now);
         assert_eq!(starts(&found), ["2027-01-05T14:30:00Z", "2027-01-05T15:00:00Z", "2027-01-05T15:30:00Z"]);
     }
 
@@ -137,6 +148,7 @@ mod tests {
         let (reyes, wanted) = (dr(1), slot("2027-01-06T02:00:00Z", 30)); // 9 PM on the 5th in New York
         let found = nearest(
             wanted,
+            7,
             std::slice::from_ref(&reyes),
             &[busy(&reyes, wanted)],
             &zone,
@@ -148,7 +160,7 @@ mod tests {
     #[test]
     fn a_visit_longer_than_the_usual_hours_has_no_suggestion() {
         let wanted = slot("2027-01-05T09:00:00Z", 9 * 60);
-        assert_eq!(nearest(wanted, &[dr(1)], &[], &TimeZone::UTC, Timestamp::UNIX_EPOCH), []);
+        assert_eq!(nearest(wanted, 7, &[dr(1)], &[], &TimeZone::UTC, Timestamp::UNIX_EPOCH), []);
     }
 
     proptest! {
@@ -171,7 +183,11 @@ mod tests {
                 Busy { provider: dr(*n).id, from, to: from + SignedDuration::from_hours(*hours) }
             }).collect();
             let now = base - SignedDuration::from_hours(10);
-            let found = nearest(wanted, &providers, &busy, &zone, now);
+            let found = nearest(wanted, 7, &providers, &busy, &zone, now);
+            let near = nearest(wanted, 1, &providers, &busy, &zone, now);
+            if suffice(&near, wanted, 1) {
+                prop_assert_eq!(&near, &found, "a look farther away found something nearer");
+            }
 
             let free = |slot: Slot| slot.start() > now && slot != wanted
                 && providers.iter().any(|p| busy.iter().all(|b| b.provider != p.id || b.to <= slot.start() || slot.end() <= b.from));

@@ -72,8 +72,15 @@ pub(super) async fn alternatives(
     wanted: &Wanted,
 ) -> Result<Vec<OpenSlot>> {
     let now = app.clock.now();
-    let busy = places::busy(tx, &wanted.provider_ids(), suggestions::horizon(wanted.slot), now).await?;
-    let found = suggestions::nearest(wanted.slot, &wanted.providers, &busy, &wanted.clinic.zone, now);
+    let mut found = Vec::new();
+    for days in suggestions::REACHES {
+        let horizon = suggestions::horizon(wanted.slot, days);
+        let busy = places::busy(tx, &wanted.provider_ids(), horizon, now).await?;
+        found = suggestions::nearest(wanted.slot, days, &wanted.providers, &busy, &wanted.clinic.zone, now);
+        if suggestions::suffice(&found, wanted.slot, days) {
+            break;
+        }
+    }
     tracing::debug!(org.id = %caller.org, offered = found.len(), "looked for alternatives");
     Ok(found.into_iter().map(|(slot, provider)| wanted.open(slot, Some(provider))).collect())
 }
