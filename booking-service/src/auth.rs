@@ -90,16 +90,9 @@ fn context(headers: &HeaderMap, voice: bool) -> Result<RequestContext> {
                 .map_err(|problem| Error::invalid("idempotency-key", problem))?,
         ),
     };
-    let call = id("x-call-id").filter(|_| voice);
-    Ok(RequestContext {
-        id: id("x-request-id"),
-        idempotency_key,
-        deadline: None,
-        call: call.map(|id| Call {
-            id,
-            number: text(headers, "x-caller-number").and_then(|n| Phone::parse(n).ok()),
-        }),
-    })
+    let number = text(headers, "x-caller-number").and_then(|number| Phone::parse(number).ok());
+    let call = voice.then(|| Call { id: id("x-call-id"), number });
+    Ok(RequestContext { id: id("x-request-id"), idempotency_key, deadline: None, call })
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -79,14 +79,13 @@ pub async fn bootstrap(
     let mut connection = options.connect().await.context("cannot connect as administrator")?;
     sqlx::raw_sql(ROLES).execute(&mut connection).await.context("cannot make the roles")?;
     create_database(&mut connection, database).await?;
-    let query = admin.expose_secret().split_once('?').map(|(_, query)| query);
     let mut logins = Vec::new();
     for (role, setting) in LOGINS {
         let password = set_password(&mut connection, role, passwords).await?;
         let password_kept = password.is_none() && passwords != Passwords::None;
         logins.push(Login {
             setting,
-            url: url(&options, role, password.as_deref(), database, query),
+            url: url(&options, role, password.as_deref(), database),
             password_kept,
         });
     }
@@ -148,16 +147,18 @@ async fn set_password(
     Ok(Some(password))
 }
 
-fn url(
-    admin: &PgConnectOptions,
-    role: &str,
-    password: Option<&str>,
-    database: &str,
-    query: Option<&str>,
-) -> SecretString {
+/// The address for a role. Of the administrator's, it keeps how the server is reached and proven, and nothing else.
+fn url(admin: &PgConnectOptions, role: &str, password: Option<&str>, database: &str) -> SecretString {
     let mut url = admin.clone().username(role).database(database).to_url_lossy();
     let _ = url.set_password(password);
-    // How the administrator said to reach the server, which is the same for everybody.
-    url.set_query(query);
+    let kept: Vec<(String, String)> = url
+        .query_pairs()
+        .filter(|(name, value)| (name.starts_with("ssl") && value != "prefer") || name == "host")
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    url.set_query(None);
+    if !kept.is_empty() {
+        url.query_pairs_mut().extend_pairs(kept);
+    }
     url.to_string().into()
 }

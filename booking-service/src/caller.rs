@@ -39,8 +39,8 @@ pub struct RequestContext {
 /// A telephone call, as the telephone platform reports it.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// The platform's id of the call.
-    pub id: String,
+    /// The platform's id of the call; not known in a chat.
+    pub id: Option<String>,
     /// The caller's number; not known on web calls and when it is withheld.
     pub number: Option<Phone>,
 }
@@ -99,7 +99,7 @@ impl Caller {
 
     /// The telephone call's id.
     pub fn call_id(&self) -> Option<&str> {
-        self.request.call.as_ref().map(|call| call.id.as_str())
+        self.request.call.as_ref()?.id.as_deref()
     }
 
     /// This request's key, where it has one.

@@ -22,6 +22,16 @@ pub struct Config {
     pub logging: Logging,
 }
 
+/// A setting that can be read but not used. Ends the program like one that cannot be read.
+#[derive(Clone, Copy, Debug)]
+pub struct WrongSetting(pub &'static str);
+
+impl std::fmt::Display for WrongSetting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} cannot be used", self.0)
+    }
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -114,20 +124,34 @@ pub struct Bootstrap {
     /// The database to make or to complete.
     #[arg(long, default_value = "frontdesk")]
     pub database: String,
-    /// What becomes of the logins' passwords.
-    #[arg(long, default_value = "keep")]
-    pub passwords: Passwords,
+    /// Give every login a new password. Without it, only new logins get one.
+    #[arg(long)]
+    pub rotate: bool,
+    /// Give no login a password: for servers that trust everybody who reaches them.
+    #[arg(long, conflicts_with = "rotate")]
+    pub without_passwords: bool,
 }
 
 /// What becomes of the logins' passwords.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passwords {
     /// New logins get one, which is printed once. Others keep theirs.
     Keep,
     /// Every login gets a new one.
     Rotate,
-    /// None are set: for servers that trust everybody who reaches them.
+    /// None are set.
     None,
+}
+
+impl Bootstrap {
+    /// What becomes of the logins' passwords.
+    pub fn passwords(&self) -> Passwords {
+        match (self.rotate, self.without_passwords) {
+            (true, _) => Passwords::Rotate,
+            (false, true) => Passwords::None,
+            (false, false) => Passwords::Keep,
+        }
+    }
 }
 
 /// The settings of `migrate`.

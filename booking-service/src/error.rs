@@ -146,6 +146,11 @@ fn time_problem(problem: TimeProblem) -> &'static str {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        // A credential of an organisation that is not there. Every table points to it under this name.
+        let constraint = error.as_database_error().and_then(sqlx::error::DatabaseError::constraint);
+        if constraint.is_some_and(|name| name.ends_with("_organisation")) {
+            return Self::Unauthenticated;
+        }
         match code.as_deref() {
             // serialization_failure, deadlock_detected, lock_not_available.
             Some("40001" | "40P01" | "55P03") => Self::Busy(error),

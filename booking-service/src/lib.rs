@@ -13,6 +13,7 @@ pub mod caller;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod development_issuer;
 pub mod domain;
 pub mod error;
 pub mod grpc;

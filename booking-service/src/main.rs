@@ -7,8 +7,9 @@ use booking_service::{
     app::App,
     bootstrap,
     clock::Clock,
-    config::{self, Command, Config},
+    config::{self, Command, Config, WrongSetting},
     db::Db,
+    development_issuer::{DevelopmentIssuer, Grant},
     domain::{
         clinic,
         confirmation_code::Codes,
@@ -18,7 +19,7 @@ use booking_service::{
     ops::create_organisation::{CreateOrganisation, create_organisation},
     server::{self, Server},
     telemetry,
-    token::{DevelopmentIssuer, Grant, Verifier},
+    token::Verifier,
 };
 use clap::Parser as _;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +41,7 @@ async fn main() -> ExitCode {
     }
     match run(config.command).await {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<WrongSetting>() => fail(&error, WRONG_SETTING),
         Err(error) => fail(&error, 1),
     }
 }
@@ -55,9 +57,12 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(config) => serve(config).await,
         Command::Bootstrap(config) => {
-            for login in bootstrap::bootstrap(&config.admin_url, &config.database, config.passwords).await? {
-                let note = if login.password_kept { "  # with the password that it has" } else { "" };
-                println!("{}={}{note}", login.setting, secrecy::ExposeSecret::expose_secret(&login.url));
+            for login in bootstrap::bootstrap(&config.admin_url, &config.database, config.passwords()).await?
+            {
+                if login.password_kept {
+                    println!("# The login keeps the password that it has: put it into the address.");
+                }
+                println!("{}={}", login.setting, secrecy::ExposeSecret::expose_secret(&login.url));
             }
             Ok(())
         }
@@ -67,8 +72,10 @@ async fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::CreateOrganization(config) => {
-            let (org, clinic) = create_organization(config).await?;
-            println!("org_id={org}\nclinic_id={clinic}");
+            match create_organization(config).await? {
+                (org, Some(clinic)) => println!("org_id={org}\nclinic_id={clinic}"),
+                (org, None) => println!("org_id={org}\n# It was there already; nothing was changed."),
+            }
             Ok(())
         }
     }
@@ -80,10 +87,13 @@ async fn serve(config: config::Serve) -> anyhow::Result<()> {
         tracing::warn!(
             "tokens of the development issuer are believed; never do this where real patients are booked"
         );
-        tokens.trust(&DevelopmentIssuer::from_file(&config.development.dev_key)?);
+        tokens.trust(
+            &DevelopmentIssuer::from_file(&config.development.dev_key)
+                .context(WrongSetting("BOOKING_DEV_KEY"))?,
+        );
     }
     let app = App {
-        db: Db::connect(&config.database)?,
+        db: Db::connect(&config.database).context(WrongSetting("DATABASE_URL"))?,
         clock: Clock::default(),
         codes: Codes::default(),
         tokens: Arc::new(tokens),
@@ -121,10 +131,14 @@ fn token(config: &config::Token) -> anyhow::Result<String> {
         voice,
         lifetime: config.lifetime.try_into().context("--lifetime is too long")?,
     };
-    DevelopmentIssuer::from_file(&config.dev_key)?.issue(&grant, Clock::default().now())
+    DevelopmentIssuer::from_file(&config.dev_key)
+        .context(WrongSetting("BOOKING_DEV_KEY"))?
+        .issue(&grant, Clock::default().now())
 }
 
-async fn create_organization(config: config::CreateOrganization) -> anyhow::Result<(OrgId, ClinicId)> {
+async fn create_organization(
+    config: config::CreateOrganization,
+) -> anyhow::Result<(OrgId, Option<ClinicId>)> {
     let name = |setting: &'static str, text: &str| {
         Name::parse(text).map_err(|problem| anyhow::anyhow!("{setting} {problem}"))
     };
@@ -135,13 +149,13 @@ async fn create_organization(config: config::CreateOrganization) -> anyhow::Resu
         clinic_name: name("--clinic-name", &config.clinic_name)?,
         zone: clinic::zone(&config.time_zone).map_err(|problem| anyhow::anyhow!("--time-zone {problem}"))?,
     };
-    let ids = (command.org, command.clinic);
+    let (org, clinic) = (command.org, command.clinic);
     let app = App {
-        db: Db::connect(&config.database)?,
+        db: Db::connect(&config.database).context(WrongSetting("DATABASE_URL"))?,
         clock: Clock::default(),
         codes: Codes::default(),
         tokens: Arc::default(),
     };
-    create_organisation(&app, command).await?;
-    Ok(ids)
+    let made = create_organisation(&app, command).await?;
+    Ok((org, made.then_some(clinic)))
 }

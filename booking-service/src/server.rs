@@ -99,7 +99,7 @@ async fn report_health(app: &App, reporter: &HealthReporter, stop: &Cancellation
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        let ready = !stop.is_cancelled() && app.db.ping().await.is_ok();
+        let ready = !stop.is_cancelled() && readiness::look(app).await.is_ok_and(|found| found.ready);
         let status = if ready {
             tonic_health::ServingStatus::Serving
         } else {

@@ -12,10 +12,10 @@ pub struct Config {
     #[arg(long, env = "GATEWAY_ADDRESS", default_value = "127.0.0.1:8080")]
     pub address: SocketAddr,
     /// Where the booking service is.
-    #[arg(long, env = "GATEWAY_BOOKING_URL")]
+    #[arg(long, env = "GATEWAY_BOOKING_URL", value_parser = absolute)]
     pub booking_url: http::Uri,
     /// How long a request may take. Below the voice platform's own 20 seconds, so that the caller hears something true from us.
-    #[arg(long, env = "GATEWAY_DEADLINE", default_value = "8s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "GATEWAY_DEADLINE", default_value = "8s", value_parser = deadline)]
     pub deadline: Duration,
     /// How long requests may take to end after we are told to stop.
     #[arg(long, env = "GATEWAY_SHUTDOWN_GRACE", default_value = "10s", value_parser = humantime::parse_duration)]
@@ -26,6 +26,18 @@ pub struct Config {
     /// How log lines look.
     #[arg(long, env = "GATEWAY_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+}
+
+fn absolute(text: &str) -> Result<http::Uri, String> {
+    let url: http::Uri = text.parse().map_err(|_| "not a URL".to_owned())?;
+    let is_absolute = matches!(url.scheme_str(), Some("http" | "https")) && url.authority().is_some();
+    if is_absolute { Ok(url) } else { Err("not a URL like http://127.0.0.1:50051".to_owned()) }
+}
+
+fn deadline(text: &str) -> Result<Duration, String> {
+    let deadline = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let sensible = Duration::from_millis(100)..=Duration::from_mins(5);
+    if sensible.contains(&deadline) { Ok(deadline) } else { Err("must be from 100ms to 5min".to_owned()) }
 }
 
 /// How log lines look.

@@ -37,6 +37,9 @@ pub(crate) struct Problem {
     alternatives: Option<Vec<SlotJson>>,
     #[serde(skip)]
     retry_after: Option<u64>,
+    /// Whether the sentence says what day it is already.
+    #[serde(skip)]
+    pub(crate) says_today: bool,
 }
 
 /// One argument that is wrong.
@@ -91,6 +94,7 @@ impl Problem {
             invalid_params: Vec::new(),
             alternatives: None,
             retry_after: None,
+            says_today: false,
         }
     }
 
@@ -156,6 +160,7 @@ impl From<Status> for Problem {
             invalid_params,
             alternatives: taken.map(|slots| slots.into_iter().map(SlotJson::from).collect()),
             retry_after,
+            says_today: metadata.contains_key("clinic_today"),
             ..Self::new(http, code, reason, detail, say)
         }
     }

@@ -62,10 +62,10 @@ pub(crate) fn refusal(
             format!("That appointment is {} already, so it cannot be changed.", spaced(about("state")))
         }
         "BUSY" => {
-            "The appointment book is busy right now, so nothing was changed. Please try again in a moment."
+            "The appointment book is busy right now, so I could not confirm that. Please try again in a moment."
                 .into()
         }
-        "RATE_LIMITED" => "That were too many requests at once. Please try again in a moment.".into(),
+        "RATE_LIMITED" => "Those were too many requests at once. Please try again in a moment.".into(),
         _ => {
             "I could not confirm that just now. Please try again in a moment; if it was done, I will find it."
                 .into()

@@ -141,7 +141,8 @@ impl Upstream {
             let pause = pause(&status, tries);
             let left = context.deadline.saturating_duration_since(Instant::now());
             if tries == TRIES || !is_worth_repeating(&status) || pause >= left {
-                return Err(status);
+                let lost = is_lost(&status) && !left.is_zero();
+                return Err(if lost { Status::unavailable("the booking service was lost") } else { status });
             }
             tokio::time::sleep(pause).await;
         }
@@ -168,7 +169,13 @@ impl Context {
 
 /// Nothing came of it, or something may have: with the same key, the second time finds out.
 fn is_worth_repeating(status: &Status) -> bool {
-    matches!(status.code(), Code::Aborted | Code::Unavailable)
+    matches!(status.code(), Code::Aborted | Code::Unavailable) || is_lost(status)
+}
+
+/// The connection ended under the request, for which tonic has several words. What the service says itself has a reason with it.
+fn is_lost(status: &Status) -> bool {
+    let by_transport = matches!(status.code(), Code::Cancelled | Code::Unknown | Code::Internal);
+    by_transport && status.get_details_error_info().is_none()
 }
 
 /// What the service asks for, longer each time, and a little different for everybody.

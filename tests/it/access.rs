@@ -3,8 +3,8 @@
 use booking_service::{
     caller::Role,
     clock::Clock,
+    development_issuer::{DevelopmentIssuer, Grant},
     domain::ids::{AppointmentId, ClinicId, OrgId, ProviderId},
-    token::{DevelopmentIssuer, Grant},
 };
 use jiff::SignedDuration;
 use prost::Message as _;
@@ -108,6 +108,10 @@ async fn a_token_of_an_organisation_that_is_not_there_opens_nothing() {
     let request = with_token(&nobody, pb::GetCallerRequest {});
     let status = IdentityServiceClient::new(app.grpc.clone()).get_caller(request).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
+    let create = pb::CreateClinicRequest { name: "Oak".into(), time_zone: "UTC".into() };
+    let status = app.clinics().create_clinic(with_token(&nobody, create)).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated);
+    assert_eq!(app.count("select count(*) from auth_failure").await, 2);
 }
 
 /// What every RPC answers when it is asked for another organisation's things, and for things that are not there.
@@ -277,6 +281,20 @@ async fn a_caller_on_the_telephone_lists_their_own_appointments() {
     }
     // Who is not a voice agent sees everything, and speaks for nobody.
     assert_eq!(list(&clinic.admin, &from("+12125550142")).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn who_names_a_patients_number_is_told_nothing_that_they_did_not_say() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    app.book(&clinic.admin, booking(&clinic, TWO_PM)).await.unwrap();
+    let mut claimed = booking(&clinic, "2027-01-06T19:00:00Z");
+    claimed.patient.as_mut().unwrap().email.clear();
+    for _ in 0..2 {
+        let made = app.book_once(&clinic.voice, "key", claimed.clone()).await.unwrap();
+        assert_eq!(made.patient.unwrap().email, "");
+    }
+    assert_eq!(app.count("select count(*) from patient").await, 1);
 }
 
 #[tokio::test]

@@ -43,6 +43,28 @@ async fn without_a_database_nothing_is_promised_and_with_it_everything_goes_on()
     assert_eq!(app.count("select count(*) from appointment").await, 7);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_loses_its_service_says_so_and_finds_it_again() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let wire = Proxy::to(app.service_address.clone()).await;
+    let gateway = app.second_gateway(&format!("http://{}", wire.address)).await;
+    let post = async |day: u8| {
+        let body = direct_booking(&clinic, &format!("2027-01-0{day}T14:00:00Z"));
+        let request =
+            app.http.post(format!("{gateway}/api/vapi/tools")).bearer_auth(&clinic.admin).json(&body);
+        request.send().await.unwrap()
+    };
+    assert_eq!(post(1).await.status(), StatusCode::OK);
+    wire.cut();
+    let lost = post(2).await;
+    assert_eq!(lost.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(lost.headers().contains_key("retry-after"));
+    wire.mend();
+    assert_eq!(post(2).await.status(), StatusCode::OK);
+    assert_eq!(app.count("select count(*) from appointment").await, 2);
+}
+
 /// The gateway hears of the service's health once a second.
 async fn wait_until_ready(app: &TestApp) {
     let deadline = Instant::now() + Duration::from_secs(10);

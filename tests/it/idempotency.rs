@@ -52,6 +52,27 @@ async fn a_call_that_the_model_issues_anew_finds_its_live_appointment() {
     assert!(!taken.contains("Dana"), "{taken}");
 }
 
+#[tokio::test]
+async fn a_call_issued_anew_finds_its_appointment_whatever_the_patient_is_known_by() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    app.provider(&clinic, "Dr. Ben Okafor").await;
+    // Known with a number; the caller's is withheld, and they say their e-mail address, or nothing.
+    app.book(&clinic.admin, booking(&clinic, "2027-01-04T19:00:00Z")).await.unwrap();
+    let withheld = VapiCall { id: "call-3", number: "anonymous" };
+    for (time, email) in [("2027-01-05T14:00", "Dana@example.com"), ("2027-01-06T14:00", "")] {
+        let mut arguments = arguments();
+        arguments["appointment_time"] = time.into();
+        arguments["email"] = email.into();
+        let first = app.vapi(&clinic.voice, &withheld, "book_appointment", arguments.clone()).await;
+        assert!(first.starts_with("Booked: "), "{first}");
+        let reissued = withheld.message(&[("tc_new", "book_appointment", arguments)]);
+        let (_, body) = app.post(Some(&clinic.voice), &reissued).await;
+        assert_eq!(body["results"][0]["result"], first.as_str());
+    }
+    assert_eq!(appointments(&app).await, 3);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_issued_anew_at_the_same_moment_make_one_appointment_though_anybody_will_do() {
     let app = TestApp::start().await;
@@ -78,6 +99,8 @@ async fn the_same_key_at_the_same_moment_makes_one_appointment() {
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     assert_eq!(appointments(&app).await, 1);
     assert_eq!(app.count("select count(*) from audit where action = 'BookAppointment'").await, 1);
+    // The others were shown it, which is on record, too.
+    assert_eq!(app.count("select count(*) from audit where action = 'GetAppointment'").await, 19);
 }
 
 #[tokio::test]

@@ -132,9 +132,9 @@ async fn where_nobody_works_nothing_can_be_booked() {
         clinic_name: Name::parse("New Clinic").unwrap(),
         zone: clinic::zone("UTC").unwrap(),
     };
-    create_organisation(&app.app, command.clone()).await.unwrap();
+    assert!(create_organisation(&app.app, command.clone()).await.unwrap());
     // The second time nothing happens.
-    create_organisation(&app.app, command).await.unwrap();
+    assert!(!create_organisation(&app.app, command).await.unwrap());
     let choice =
         pb::SlotChoice { when: Some(When::LocalTime("2027-01-05T09:00".into())), ..Default::default() };
     let status = app.book(&token(org, Role::Staff, false), booking_of(choice)).await.unwrap_err();
@@ -210,6 +210,24 @@ async fn a_request_whose_time_is_up_is_told_so() {
         assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{timeout}: {status:?}");
     }
     assert_eq!(app.count("select count(*) from appointment").await, 0);
+}
+
+#[tokio::test]
+async fn values_beyond_what_can_be_stored_are_refused_and_not_repeated() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    for seconds in [i64::MIN, -300_000_000_000, 300_000_000_000, i64::MAX] {
+        let start_time = Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let message = pb::ListAppointmentsRequest { start_time, ..Default::default() };
+        let status =
+            app.appointments().list_appointments(with_token(&clinic.admin, message)).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{seconds}");
+    }
+    let mut long = crate::harness::fixtures::direct_booking(&clinic, &format!("2027-{}", "1".repeat(50_000)));
+    long["params"]["clinic_id"] = "x".repeat(50_000).into();
+    let (status, problem) = app.post(Some(&clinic.admin), &long).await;
+    assert_eq!((status, &problem["reason"]), (StatusCode::BAD_REQUEST, &json!("INVALID_ARGUMENT")));
+    assert!(problem.to_string().len() < 2_000, "{problem}");
 }
 
 #[tokio::test]

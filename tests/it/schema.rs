@@ -51,6 +51,18 @@ async fn every_constraint_has_a_name_that_begins_with_its_table() {
 }
 
 #[tokio::test]
+async fn no_column_has_a_type_whose_operators_leak() {
+    let app = TestApp::start().await;
+    let leaky = "
+        select c.relname || '.' || a.attname
+        from pg_attribute a
+        join pg_class c on c.oid = a.attrelid and c.relkind = 'r' and c.relnamespace = 'public'::regnamespace
+        join pg_type t on t.oid = a.atttypid
+        where a.attnum > 0 and not a.attisdropped and t.typtype in ('e', 'r', 'm')";
+    assert_eq!(names(&app, leaky).await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn no_function_runs_with_more_rights_than_its_caller() {
     let app = TestApp::start().await;
     let definers = "

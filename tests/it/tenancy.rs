@@ -25,7 +25,7 @@ const OPEN_TABLES: &str = "
             c.relrowsecurity and c.relforcerowsecurity and a.attnotnull
             and (
                 select count(*) = 1 and bool_and(
-                    p.polpermissive and p.polcmd = '*'
+                    p.polpermissive and p.polcmd = '*' and p.polname = c.relname || '_tenant'
                     and pg_get_expr(p.polqual, p.polrelid) is not distinct from pg_get_expr(p.polwithcheck, p.polrelid)
                     and pg_get_expr(p.polqual, p.polrelid)
                         = '(org_id = (NULLIF(current_setting(''app.org_id''::text, true), ''''::text))::uuid)'
@@ -169,12 +169,12 @@ async fn every_table_of_an_organisations_things_is_shut_and_a_rogue_one_is_notic
         (
             "rogue_half",
             "alter table rogue_half enable row level security; alter table rogue_half force row level security;
-            create policy p on rogue_half using (org_id = nullif(current_setting('app.org_id', true), '')::uuid)",
+            create policy rogue_half_tenant on rogue_half using (org_id = nullif(current_setting('app.org_id', true), '')::uuid)",
         ),
         (
             "rogue_second_policy",
             "alter table rogue_second_policy enable row level security; alter table rogue_second_policy force row level security;
-            create policy p on rogue_second_policy using (org_id = nullif(current_setting('app.org_id', true), '')::uuid)
+            create policy rogue_second_policy_tenant on rogue_second_policy using (org_id = nullif(current_setting('app.org_id', true), '')::uuid)
                 with check (org_id = nullif(current_setting('app.org_id', true), '')::uuid);
             create policy q on rogue_second_policy using (true) with check (true)",
         ),

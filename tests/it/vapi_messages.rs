@@ -59,6 +59,24 @@ async fn several_calls_of_one_message_are_answered_in_order_each_under_its_id() 
 }
 
 #[tokio::test]
+async fn of_too_many_calls_the_surplus_is_answered_and_not_run() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let ids: Vec<String> = (0..60).map(|n| format!("tc-{n}")).collect();
+    let check = json!({"time": "2027-01-05T10:00"});
+    let calls: Vec<(&str, &str, Value)> =
+        ids.iter().map(|id| (id.as_str(), "check_availability", check.clone())).collect();
+    let (status, body) = app.post(Some(&clinic.voice), &CALL.message(&calls)).await;
+    assert_eq!(status, StatusCode::OK);
+    let results = body["results"].as_array().unwrap();
+    let echoed: Vec<&str> = results.iter().map(|result| result["toolCallId"].as_str().unwrap()).collect();
+    assert_eq!(echoed, ids);
+    let run =
+        results.iter().filter(|result| result["result"].as_str().unwrap().starts_with("Free: ")).count();
+    assert_eq!(run, 50);
+}
+
+#[tokio::test]
 async fn the_callers_number_becomes_the_patients() {
     let app = TestApp::start().await;
     let clinic = app.clinic().await;

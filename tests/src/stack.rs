@@ -47,6 +47,8 @@ pub struct Stack {
     pub grpc: SocketAddr,
     /// The database, as the booking service reaches it.
     pub service_url: String,
+    /// Whether the database is ours, and its address no secret.
+    pub own_database: bool,
     // Ended in this order.
     programs: Vec<Program>,
     database: Option<Server>,
@@ -82,7 +84,8 @@ impl Stack {
             Program::start("gateway", &[], &edge, home)?,
             Program::start("booking-service", &["serve"], &service, home)?,
         ];
-        let mut stack = Self { gateway, grpc, service_url, programs, database };
+        let own_database = database.is_some();
+        let mut stack = Self { gateway, grpc, service_url, own_database, programs, database };
         stack.wait_until_ready().await?;
         step(began, &format!("booking service (gRPC {grpc}) and gateway (HTTP {gateway})"));
         Ok(stack)
@@ -95,7 +98,7 @@ impl Stack {
         while !client.get(&url).send().await.is_ok_and(|response| response.status().is_success()) {
             self.look_after()?;
             if began.elapsed() > Duration::from_mins(1) {
-                bail!("the services did not become ready; their logs are beside the database");
+                bail!("the services did not become ready; their logs are in .frontdesk");
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

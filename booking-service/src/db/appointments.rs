@@ -12,7 +12,7 @@ use crate::{
         confirmation_code::ConfirmationCode,
         ids::{AppointmentId, ClinicId, ProviderId},
         page::Position,
-        patient::{Patient, PatientDetails, Phone},
+        patient::{Email, Patient, PatientDetails, Phone},
         slot::{Provider, Slot},
     },
     error::Result,
@@ -202,7 +202,13 @@ pub async fn made_in_call(
         where a.org_id = $1 and a.call_id = $2
             and a.state in ('booked', 'confirmed')
             and a.starts_at = $3 and a.ends_at = $4 and a.provider_id = any ($5)
-            and t.name_folded = $6 and t.phone is not distinct from $7
+            -- As a booking finds its patient: by number, else by e-mail; without either, nobody else has either.
+            and t.name_folded = $6
+            and case
+                when $7 is not null then t.phone = $7
+                when $8 is not null then t.email = $8
+                else coalesce(t.phone, t.email) is null
+            end
         order by a.appointment_id
         limit 1
         ",
@@ -214,6 +220,7 @@ pub async fn made_in_call(
     .bind(providers)
     .bind(patient.name.folded())
     .bind(patient.phone.as_ref().map(Phone::as_str))
+    .bind(patient.email.as_ref().map(Email::as_str))
     .fetch_optional(tx.conn())
     .await?)
 }

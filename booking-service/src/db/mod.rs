@@ -43,6 +43,8 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Db {
     pool: PgPool,
+    /// One connection for the probes alone: a busy service is not one that is down.
+    probes: PgPool,
     doubt: Doubt,
 }
 
@@ -50,6 +52,8 @@ impl Db {
     /// Connects lazily: the database may come up after us.
     pub fn connect(config: &Database) -> anyhow::Result<Self> {
         let options: PgConnectOptions = config.database_url.expose_secret().parse()?;
+        // Statements carry patients' data in their parameters; none is logged.
+        let options = options.application_name("booking-service").disable_statement_logging();
         let doubt = Doubt::default();
         let doubted = doubt.clone();
         let pool = PgPoolOptions::new()
@@ -61,9 +65,9 @@ impl Db {
                 let trusted = meta.idle_for < TRUSTED_IDLE && !doubted.is_raised();
                 Box::pin(async move { if trusted { Ok(true) } else { is_clean(connection).await } })
             })
-            // Statements carry patients' data in their parameters; none is logged.
-            .connect_lazy_with(options.application_name("booking-service").disable_statement_logging());
-        Ok(Self { pool, doubt })
+            .connect_lazy_with(options.clone());
+        let probes = PgPoolOptions::new().max_connections(1).acquire_timeout(config.database_wait);
+        Ok(Self { pool, probes: probes.connect_lazy_with(options), doubt })
     }
 
     /// Begins a transaction that sees and writes only the caller's organisation, and that ends with the caller's patience.
@@ -100,15 +104,10 @@ impl Db {
         Ok(joined.map_err(|stopped| Error::Internal(stopped.into()))??)
     }
 
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<()> {
-        sqlx::query("select 1").execute(&self.pool).await?;
-        Ok(())
-    }
-
     /// Waits until all connections are closed.
     pub async fn close(&self) {
         self.pool.close().await;
+        self.probes.close().await;
     }
 
     /// The few statements that belong to no organisation.
@@ -120,7 +119,7 @@ impl Db {
     pub async fn pending_migrations(&self) -> Result<Vec<i64>> {
         let applied: Vec<(i64, Vec<u8>)> =
             sqlx::query_as("select version, checksum from _sqlx_migrations where success")
-                .fetch_all(self.untenanted())
+                .fetch_all(&self.probes)
                 .await?;
         let is_applied = |m: &&sqlx::migrate::Migration| {
             applied.iter().any(|(version, checksum)| *version == m.version && checksum[..] == m.checksum[..])
@@ -141,14 +140,14 @@ impl Db {
             where rolname = current_user
             ",
         )
-        .fetch_one(self.untenanted())
+        .fetch_one(&self.probes)
         .await?)
     }
 
     /// The server's version as a number: 150020 is 15.20.
     pub async fn server_version(&self) -> Result<i32> {
         Ok(sqlx::query_scalar("select current_setting('server_version_num')::int")
-            .fetch_one(self.untenanted())
+            .fetch_one(&self.probes)
             .await?)
     }
 }

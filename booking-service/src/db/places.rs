@@ -104,7 +104,7 @@ pub async fn busy(
             where a.org_id = $1 and a.provider_id = p.provider_id
                 and a.is_live and (a.hold_expires_at is null or a.hold_expires_at > $5)
                 and a.block_from < $4 and a.block_to > $3 and a.block_from > $6
-            -- A provider at a time: see booking.rs.
+            -- A provider at a time: see `booking`.
             offset 0
         ) as blocked
         ",

@@ -44,7 +44,7 @@ pub struct ProviderRecord {
 pub fn zone(name: &str) -> Result<TimeZone, String> {
     match TimeZone::get(name.trim()) {
         Ok(zone) if zone.iana_name().is_some() => Ok(zone),
-        Ok(_) | Err(_) => Err(format!("is not an IANA time zone like America/New_York: {name:?}")),
+        Ok(_) | Err(_) => Err("is not an IANA time zone like America/New_York".to_owned()),
     }
 }
 

@@ -6,28 +6,22 @@ use proto::booking::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{
-    admit, answer,
-    convert::{Check, timestamp},
-};
+use super::{admit, answer, appointment_view::state_filter, convert::Check};
 use crate::{
     access::{BOOK_APPOINTMENT, CANCEL_APPOINTMENT, GET_APPOINTMENT, LIST_APPOINTMENTS},
     app::App,
     db::appointments::Filter,
     domain::{
-        appointment::{Appointment, CalendarSync, State, SyncStatus},
         confirmation_code::ConfirmationCode,
         idempotency::Fingerprint,
-        page::Position,
-        patient::{Email, Patient, PatientDetails, Phone},
-        spoken,
+        patient::{Email, PatientDetails, Phone},
         text::{self, Name},
     },
     error::{Error, Result},
     ops::{
         book_appointment::{BookAppointment, book_appointment},
         cancel_appointment::{CancelAppointment, cancel_appointment},
-        read_appointments::{AppointmentName, ListAppointments, Page, get_appointment, list_appointments},
+        read_appointments::{AppointmentName, ListAppointments, get_appointment, list_appointments},
     },
 };
 
@@ -168,139 +162,5 @@ impl TryFrom<pb::ListAppointmentsRequest> for ListAppointments {
         };
         let page = check.page(page_size, &page_token);
         check.finish(page.map(|(size, after)| Self { filter, size, after }))
-    }
-}
-
-fn state_filter(state: pb::AppointmentState) -> Option<State> {
-    match state {
-        pb::AppointmentState::Unspecified => None,
-        pb::AppointmentState::Held => Some(State::Held),
-        pb::AppointmentState::Booked => Some(State::Booked),
-        pb::AppointmentState::Confirmed => Some(State::Confirmed),
-        pb::AppointmentState::Completed => Some(State::Completed),
-        pb::AppointmentState::Cancelled => Some(State::Cancelled),
-        pb::AppointmentState::NoShow => Some(State::NoShow),
-        pb::AppointmentState::Released => Some(State::Released),
-        pb::AppointmentState::Expired => Some(State::Expired),
-    }
-}
-
-impl From<State> for pb::AppointmentState {
-    fn from(state: State) -> Self {
-        match state {
-            State::Held => Self::Held,
-            State::Booked => Self::Booked,
-            State::Confirmed => Self::Confirmed,
-            State::Completed => Self::Completed,
-            State::Cancelled => Self::Cancelled,
-            State::NoShow => Self::NoShow,
-            State::Released => Self::Released,
-            State::Expired => Self::Expired,
-        }
-    }
-}
-
-impl From<SyncStatus> for pb::CalendarSyncStatus {
-    fn from(status: SyncStatus) -> Self {
-        match status {
-            SyncStatus::NotConnected => Self::NotConnected,
-            SyncStatus::Pending => Self::Pending,
-            SyncStatus::Synced => Self::Synced,
-            SyncStatus::Failed => Self::Failed,
-        }
-    }
-}
-
-impl From<Patient> for pb::Patient {
-    fn from(patient: Patient) -> Self {
-        let Patient { id, name, phone, email } = patient;
-        Self { id: id.to_string(), name, phone: phone.unwrap_or_default(), email: email.unwrap_or_default() }
-    }
-}
-
-impl From<CalendarSync> for pb::CalendarSync {
-    fn from(sync: CalendarSync) -> Self {
-        let CalendarSync { status, event_id, synced_at } = sync;
-        Self {
-            status: pb::CalendarSyncStatus::from(status).into(),
-            event_id: event_id.unwrap_or_default(),
-            sync_time: synced_at.map(timestamp),
-        }
-    }
-}
-
-fn parts(appointment: Appointment) -> (Option<pb::Appointment>, Option<pb::CalendarSync>) {
-    let Appointment {
-        id,
-        org,
-        clinic,
-        provider,
-        patient,
-        slot,
-        state,
-        hold_expires_at,
-        confirmation_code,
-        service_text,
-        created_at,
-        updated_at,
-        version,
-        calendar,
-    } = appointment;
-    let appointment = pb::Appointment {
-        id: id.to_string(),
-        org_id: org.to_string(),
-        clinic_id: clinic.id.to_string(),
-        clinic_name: clinic.name,
-        provider_id: provider.id.to_string(),
-        provider_name: provider.name,
-        patient: patient.map(Into::into),
-        start_time: Some(timestamp(slot.start())),
-        end_time: Some(timestamp(slot.end())),
-        time_zone: clinic.zone.iana_name().unwrap_or_default().to_owned(),
-        local_start_time: slot
-            .start()
-            .to_zoned(clinic.zone.clone())
-            .strftime("%Y-%m-%dT%H:%M:%S")
-            .to_string(),
-        spoken_start_time: spoken::time(slot.start(), &clinic.zone),
-        state: pb::AppointmentState::from(state).into(),
-        hold_expire_time: hold_expires_at.filter(|_| state == State::Held).map(timestamp),
-        confirmation_code: confirmation_code.as_str().to_owned(),
-        service_text: service_text.unwrap_or_default(),
-        create_time: Some(timestamp(created_at)),
-        update_time: Some(timestamp(updated_at)),
-        version,
-    };
-    (Some(appointment), Some(calendar.into()))
-}
-
-impl From<Appointment> for pb::BookAppointmentResponse {
-    fn from(appointment: Appointment) -> Self {
-        let (appointment, calendar_sync) = parts(appointment);
-        Self { appointment, calendar_sync }
-    }
-}
-
-impl From<Appointment> for pb::GetAppointmentResponse {
-    fn from(appointment: Appointment) -> Self {
-        let (appointment, calendar_sync) = parts(appointment);
-        Self { appointment, calendar_sync }
-    }
-}
-
-impl From<Appointment> for pb::CancelAppointmentResponse {
-    fn from(appointment: Appointment) -> Self {
-        let (appointment, calendar_sync) = parts(appointment);
-        Self { appointment, calendar_sync }
-    }
-}
-
-impl From<Page<Appointment>> for pb::ListAppointmentsResponse {
-    fn from(page: Page<Appointment>) -> Self {
-        let Page { items, next } = page;
-        Self {
-            appointments: items.into_iter().filter_map(|appointment| parts(appointment).0).collect(),
-            next_page_token: next.map(Position::token).unwrap_or_default(),
-        }
     }
 }

@@ -90,8 +90,10 @@ impl Check {
 
 fn instant(time: prost_types::Timestamp) -> Result<Timestamp, String> {
     let prost_types::Timestamp { seconds, nanos } = time;
-    // To the microsecond, as it will be stored.
-    let micros = (0..1_000_000_000).contains(&nanos).then_some(nanos / 1_000 * 1_000);
+    // To the microsecond, as it will be stored; and of the years that proto's type has, which Postgres has, too.
+    let in_range =
+        (0..1_000_000_000).contains(&nanos) && (-62_135_596_800..=253_402_300_799).contains(&seconds);
+    let micros = in_range.then_some(nanos / 1_000 * 1_000);
     micros.and_then(|nanos| Timestamp::new(seconds, nanos).ok()).ok_or_else(|| "is not a time".to_owned())
 }
 

@@ -1,10 +1,13 @@
 //! The gRPC face: one file for each proto service, each RPC in three steps: admit, operate, answer.
 
+mod appointment_view;
 mod appointments;
 mod availability;
+mod clinic_messages;
 mod clinics;
 mod convert;
 mod identity;
+mod provider_messages;
 mod status;
 
 use proto::booking::v1::{

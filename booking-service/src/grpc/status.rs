@@ -69,6 +69,12 @@ impl From<Error> for Status {
         for Violation { field, problem } in violations(&error) {
             details.add_bad_request_violation(field, problem);
         }
+        if let Error::NotFound { resource, id } = &error {
+            details.set_resource_info(resource.to_string(), id, "", "it is not there, or it is not yours");
+        }
+        if let Error::WrongState(state) | Error::NoLongerBooked(state) = &error {
+            details.add_precondition_failure_violation("state", "appointment", state.as_str());
+        }
         if let Some(delay) = retry_after(&error) {
             details.set_retry_info(Some(delay));
         }

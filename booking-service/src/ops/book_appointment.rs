@@ -1,11 +1,12 @@
 //! Books a slot: all or nothing, once.
 
 use crate::{
-    access::BOOK_APPOINTMENT,
+    access::{BOOK_APPOINTMENT, GET_APPOINTMENT},
     app::App,
     caller::Caller,
     db::{
         TenantTx, appointments,
+        audit::{self, Entry},
         booking::{self, Entered, Entering, Writing, Written},
         idempotency,
     },
@@ -13,7 +14,7 @@ use crate::{
         appointment::{Appointment, CalendarSync, State},
         idempotency::Fingerprint,
         ids::AppointmentId,
-        patient::PatientDetails,
+        patient::{Patient, PatientDetails},
         slot::SlotChoice,
     },
     error::{Error, Result},
@@ -59,7 +60,7 @@ pub async fn book_appointment(
     for _ in 0..ATTEMPTS {
         match attempt(app, caller, &command).await? {
             Attempt::Booked(appointment) => return Ok(*appointment),
-            Attempt::Repeated(id) => return repeated(app, caller, id).await,
+            Attempt::Repeated(id) => return repeated(app, caller, &command, id).await,
             Attempt::Taken(wanted) => return taken(app, caller, &command, &wanted).await,
             Attempt::Again => {}
         }
@@ -71,9 +72,8 @@ async fn attempt(app: &App, caller: &Caller, command: &BookAppointment) -> Resul
     let mut tx = app.db.tenant_tx(caller).await?;
     let wanted = match make_out(app, &mut tx, &command.slot).await {
         Ok(wanted) => wanted,
-        // A repeated request may come when its time has passed: what was done stays done.
-        Err(error @ Error::Time { .. }) => return done_before(app, caller, command, tx).await?.ok_or(error),
-        Err(error) => return Err(error),
+        // A repeated request may come when its time has passed, or its provider has left: what was done stays done.
+        Err(error) => return done_before(app, caller, command, tx).await?.ok_or(error),
     };
     let (id, now) = (AppointmentId::generate(), app.clock.now());
     let entering = Entering {
@@ -119,7 +119,7 @@ async fn attempt(app: &App, caller: &Caller, command: &BookAppointment) -> Resul
         org: caller.org,
         clinic,
         provider,
-        patient: Some(patient),
+        patient: Some(as_far_as_known(caller, command, patient)),
         slot,
         state: State::Booked,
         hold_expires_at: None,
@@ -146,17 +146,24 @@ async fn done_before(
     Ok(done.map(|id| Attempt::Repeated(id.into())))
 }
 
-/// The appointment that the request made before, as it is now.
-async fn repeated(app: &App, caller: &Caller, id: AppointmentId) -> Result<Appointment> {
+/// The appointment that the request made before, as it is now. Showing it is a look at a patient's data.
+async fn repeated(
+    app: &App,
+    caller: &Caller,
+    command: &BookAppointment,
+    id: AppointmentId,
+) -> Result<Appointment> {
     let mut tx = app.db.tenant_tx(caller).await?;
     let appointment = appointments::get(&mut tx, id).await?;
     let appointment =
         appointment.ok_or_else(|| Error::Internal(anyhow::anyhow!("appointment {id} is gone")))?;
-    if appointment.state.is_booked() {
-        Ok(appointment)
-    } else {
-        Err(Error::NoLongerBooked(appointment.state))
+    if !appointment.state.is_booked() {
+        return Err(Error::NoLongerBooked(appointment.state));
     }
+    audit::insert(&mut tx, caller, app.clock.now(), Entry::done(GET_APPOINTMENT, "appointment", id)).await?;
+    tx.commit().await?;
+    let patient = appointment.patient.map(|patient| as_far_as_known(caller, command, patient));
+    Ok(Appointment { patient, ..appointment })
 }
 
 /// Nobody is free: unless this telephone call has the slot itself, says what else could be booked. The booking's transaction
@@ -168,13 +175,32 @@ async fn taken(
     wanted: &Wanted,
 ) -> Result<Appointment> {
     let mut tx = app.db.tenant_tx(caller).await?;
-    if let Some(call_id) = caller.call_id() {
-        let providers = wanted.provider_ids();
-        let own =
-            appointments::made_in_call(&mut tx, call_id, &command.patient, wanted.slot, &providers).await?;
-        if let Some(id) = own {
-            return repeated(app, caller, id).await;
+    let own = match caller.call_id() {
+        None => None,
+        Some(call) => {
+            let providers = wanted.provider_ids();
+            appointments::made_in_call(&mut tx, call, &command.patient, wanted.slot, &providers).await?
         }
+    };
+    if let Some(id) = own {
+        // One connection at a time: who holds one and waits for another can wait for itself.
+        drop(tx);
+        return repeated(app, caller, command, id).await;
     }
     Err(Error::SlotTaken(alternatives(app, caller, &mut tx, wanted).await?))
+}
+
+/// What this caller may see of a patient: who speaks for somebody on the telephone gets back what they said, not what was known
+/// before, because naming a number proves nothing.
+fn as_far_as_known(caller: &Caller, command: &BookAppointment, patient: Patient) -> Patient {
+    if !caller.voice {
+        return patient;
+    }
+    let PatientDetails { name, phone, email } = &command.patient;
+    Patient {
+        id: patient.id,
+        name: name.as_str().to_owned(),
+        phone: phone.as_ref().map(|phone| phone.as_str().to_owned()),
+        email: email.as_ref().map(|email| email.as_str().to_owned()),
+    }
 }

@@ -33,19 +33,20 @@ pub struct CreateOrganisation {
     pub zone: TimeZone,
 }
 
-/// Makes it, unless it is there already. Nobody calls this over the network: it is how the first credential of an organisation comes
+/// Makes it, unless it is there already; tells whether it was made. Nobody calls this over the network: it is how the first credential of an organisation comes
 /// to have something to open.
 #[tracing::instrument(skip_all, fields(org.id = %command.org))]
-pub async fn create_organisation(app: &App, command: CreateOrganisation) -> Result<()> {
+pub async fn create_organisation(app: &App, command: CreateOrganisation) -> Result<bool> {
     let CreateOrganisation { org, name, clinic, clinic_name, zone } = command;
     let caller = Caller::system(org);
     let now = app.clock.now();
     let mut tx = app.db.tenant_tx(&caller).await?;
     if organisations::name(&mut tx).await?.is_some() {
-        return Ok(());
+        return Ok(false);
     }
     let clinic = Clinic { id: clinic, name: clinic_name.as_str().to_owned(), zone, created_at: now };
     organisations::create(&mut tx, &name, &clinic, now).await?;
     audit::insert(&mut tx, &caller, now, Entry::done(CREATE_ORGANISATION, "organisation", org)).await?;
-    tx.commit().await
+    tx.commit().await?;
+    Ok(true)
 }

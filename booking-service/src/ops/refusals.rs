@@ -4,7 +4,10 @@ use crate::{
     access::Rpc,
     app::App,
     caller::Caller,
-    db::audit::{self, Entry},
+    db::{
+        audit::{self, Entry},
+        auth_failures,
+    },
     error::{Error, Result},
 };
 
@@ -14,12 +17,16 @@ pub async fn record(app: &App, caller: &Caller, rpc: Rpc, error: &Error, reason:
     let (resource, resource_id) = match error {
         Error::ClinicForbidden(id) => (Some("clinic".to_owned()), Some(id.clone())),
         Error::NotFound { resource, id } => (Some(resource.to_string()), Some(id.clone())),
+        Error::Unauthenticated => {
+            let id = caller.request.id.as_deref();
+            return auth_failures::insert(&app.db, app.clock.now(), rpc.name, "no such organisation", id)
+                .await;
+        }
         Error::RoleTooSmall | Error::CallerNotIdentified => (None, None),
         Error::Invalid(_)
         | Error::Time { .. }
         | Error::ClinicRequired(_)
         | Error::NoProviders(_)
-        | Error::Unauthenticated
         | Error::SlotTaken(_)
         | Error::IdempotencyKeyReused
         | Error::NoLongerBooked(_)

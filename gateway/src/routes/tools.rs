@@ -23,8 +23,9 @@ use crate::{
     },
 };
 
-/// So many tool calls of one message run at a time.
+/// So many tool calls of one message run at a time, and so many are run at all: a model mostly makes one.
 const AT_ONCE: usize = 8;
+const MOST_CALLS: usize = 50;
 
 pub(super) async fn post(
     State(upstream): State<Upstream>,
@@ -116,6 +117,10 @@ async fn tool_calls(
                 // A result without an id is lost, so nothing may be done for it.
                 let lost = Problem::unreadable("the tool call has no id");
                 return (id, name, Err(tools::corrective(upstream, &context, lost).await));
+            }
+            if place >= MOST_CALLS {
+                let surplus = Problem::unreadable("there are too many tool calls in one message");
+                return (id, name, Err(surplus));
             }
             let outcome = tools::call(upstream, &context, &name, arguments).await;
             (id, name, outcome)

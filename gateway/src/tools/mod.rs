@@ -52,8 +52,11 @@ impl Tool {
 
     /// The tool of this name in any style: `bookAppointment` and `Book-Appointment` are `book_appointment`.
     fn named(name: &str) -> Option<Self> {
-        let name = arguments::snake_case(name);
-        Self::ALL.into_iter().find(|tool| tool.name() == name)
+        let bare = |name: &str| -> String {
+            name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
+        };
+        let name = bare(name);
+        Self::ALL.into_iter().find(|tool| bare(tool.name()) == name)
     }
 }
 
@@ -90,7 +93,7 @@ pub(crate) async fn call(
 /// credential is good.
 pub(crate) async fn corrective(upstream: &Upstream, context: &Context, problem: Problem) -> Problem {
     match upstream.get_caller(context).await {
-        Ok(_) if problem.say.contains("Today is") => problem,
+        Ok(_) if problem.says_today => problem,
         Ok(caller) => problem.saying_also(&say::today(&caller)),
         Err(status) => status.into(),
     }
@@ -103,7 +106,7 @@ mod tests {
     #[test]
     fn a_tool_is_known_by_its_name_in_any_style() {
         for name in
-            ["book_appointment", "bookAppointment", "BookAppointment", "book-appointment", "Book Appointment"]
+            ["book_appointment", "bookAppointment", "BookAppointment", "book-appointment", "BOOKAPPOINTMENT"]
         {
             assert_eq!(Tool::named(name), Some(Tool::BookAppointment), "{name}");
         }

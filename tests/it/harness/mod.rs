@@ -16,9 +16,10 @@ use booking_service::{
     clock::Clock,
     config::{Database, Development, Serve},
     db::Db,
+    development_issuer::{DevelopmentIssuer, Grant},
     domain::{confirmation_code::Codes, ids::OrgId},
     server,
-    token::{DevelopmentIssuer, Grant, Verifier},
+    token::Verifier,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -38,8 +39,11 @@ pub(crate) struct TestApp {
     pub(crate) grpc: Channel,
     pub(crate) gateway: String,
     pub(crate) service_http: String,
+    /// Where gRPC is served: host and port.
+    pub(crate) service_address: String,
     pub(crate) http: reqwest::Client,
-    _stop: DropGuard,
+    stop: CancellationToken,
+    _stop_on_drop: DropGuard,
 }
 
 impl TestApp {
@@ -62,7 +66,8 @@ impl TestApp {
         };
         server::check(&app, &config).await.unwrap();
         let service = server::Server::bind(app.clone(), &config).await.unwrap();
-        let booking_url = format!("http://{}", service.grpc_address().unwrap());
+        let service_address = service.grpc_address().unwrap().to_string();
+        let booking_url = format!("http://{service_address}");
         let service_http = format!("http://{}", service.http_address().unwrap());
         let stop = CancellationToken::new();
         tokio::spawn(service.run(stop.clone()));
@@ -74,8 +79,17 @@ impl TestApp {
             gateway: format!("http://{gateway}"),
             service_http,
             http: reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap(),
-            _stop: stop.drop_guard(),
+            service_address,
+            stop: stop.clone(),
+            _stop_on_drop: stop.drop_guard(),
         }
+    }
+}
+
+impl TestApp {
+    /// One more gateway, which reaches the service in another way. Gives its URL.
+    pub(crate) async fn second_gateway(&self, booking_url: &str) -> String {
+        format!("http://{}", start_gateway(booking_url, self.stop.clone()).await)
     }
 }
 

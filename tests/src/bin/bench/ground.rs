@@ -1,26 +1,15 @@
 //! Organisations with providers whose time is free, and a way to find the next free slot.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::path::Path;
 
-use anyhow::Result;
-use booking_service::{
-    app::App,
-    caller::Role,
-    clock::Clock,
-    config::Database,
-    db::Db,
-    domain::{
-        clinic,
-        confirmation_code::Codes,
-        ids::{ClinicId, OrgId},
-        text::Name,
-    },
-    ops::create_organisation::{CreateOrganisation, create_organisation},
-    token::{DevelopmentIssuer, Grant},
-};
+use anyhow::{Context as _, Result};
+use booking_service::{caller::Role, domain::ids::OrgId};
 use jiff::{SignedDuration, Timestamp};
-use proto::booking::v1::{CreateProviderRequest, clinic_service_client::ClinicServiceClient};
-use tests::stack::Stack;
+use proto::booking::v1::{GetCallerRequest, identity_service_client::IdentityServiceClient};
+use tests::{
+    organisation::{self, bearer},
+    stack::Stack,
+};
 use tonic::{Request, transport::Endpoint};
 
 /// A provider whose slots are given out one after another.
@@ -58,41 +47,24 @@ impl Ground {
 
 /// Four organisations of four providers each.
 pub(crate) async fn prepare(stack: &Stack, home: &Path) -> Result<Ground> {
-    let database = Database {
-        database_url: stack.service_url.clone().into(),
-        database_connections: 1,
-        database_wait: Duration::from_secs(5),
-    };
-    let app = App {
-        db: Db::connect(&database)?,
-        clock: Clock::default(),
-        codes: Codes::default(),
-        tokens: Arc::default(),
-    };
-    let issuer = DevelopmentIssuer::from_file(&home.join("development.key"))?;
     let channel = Endpoint::from_shared(format!("http://{}", stack.grpc))?.connect().await?;
-    let mut providers = Vec::new();
+    let mut clinics = Vec::new();
     for _ in 0..4 {
-        let (org, clinic) = (OrgId::generate(), ClinicId::generate());
-        let name = || Name::parse("Bench").map_err(anyhow::Error::msg);
-        let zone = clinic::zone("America/New_York").map_err(anyhow::Error::msg)?;
-        let command = CreateOrganisation { org, name: name()?, clinic, clinic_name: name()?, zone };
-        create_organisation(&app, command).await?;
-        let lifetime = SignedDuration::from_hours(12);
-        let grant = Grant { org, subject: "bench".into(), role: Role::Admin, voice: false, lifetime };
-        let token = issuer.issue(&grant, app.clock.now())?;
-        for n in 0..4 {
-            let message =
-                CreateProviderRequest { name: format!("Dr. {n}"), clinic_ids: vec![clinic.to_string()] };
-            let mut request = Request::new(message);
-            request.metadata_mut().insert("authorization", format!("Bearer {token}").parse()?);
-            let made = ClinicServiceClient::new(channel.clone()).create_provider(request).await?.into_inner();
-            let id = made.provider.map(|provider| provider.id).unwrap_or_default();
-            providers.push(Provider { clinic: clinic.to_string(), id, token: token.clone(), next: 0 });
-        }
+        let org = OrgId::generate();
+        organisation::create(stack, org, "Bench", "Bench").await?;
+        let token = organisation::token(home, org, "bench", Role::Admin, false)?;
+        let mut caller = Request::new(GetCallerRequest {});
+        caller.metadata_mut().insert("authorization", bearer(&token)?);
+        let caller = IdentityServiceClient::new(channel.clone()).get_caller(caller).await?.into_inner();
+        let clinic = caller.clinics.into_iter().next().context("an organisation has a clinic")?.clinic_id;
+        clinics.push((clinic, token));
     }
-    app.db.close().await;
+    let mut providers = Vec::new();
     // Organisation after organisation, so that neighbours in time are of different ones.
-    providers.sort_by_key(|provider| provider.id.chars().rev().collect::<String>());
+    for n in 0..16 {
+        let (clinic, token) = &clinics[n % clinics.len()];
+        let id = organisation::add_provider(channel.clone(), token, clinic, &format!("Dr. {n}")).await?;
+        providers.push(Provider { clinic: clinic.clone(), id, token: token.clone(), next: 0 });
+    }
     Ok(Ground { providers, turn: 0 })
 }

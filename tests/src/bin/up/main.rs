@@ -78,10 +78,12 @@ Go on yourself. The token of the clinic's administrator is in {HOME}/token, good
 
   List over gRPC:
     grpcurl -plaintext -H "authorization: Bearer $(cat {HOME}/token)" \
-      {grpc} booking.v1.AppointmentService/ListAppointments
-
-  Look into the database as the service sees it: nothing, until a tenant is set.
-    psql '{}'"#,
-        stack.service_url
+      {grpc} booking.v1.AppointmentService/ListAppointments"#
     );
+    if stack.own_database {
+        println!(
+            "\n  Look into the database as the service sees it: nothing, until a tenant is set.\n    psql '{}'",
+            stack.service_url
+        );
+    }
 }

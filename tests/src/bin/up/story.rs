@@ -126,7 +126,7 @@ async fn free_time(stack: &Stack, clinic: &DemoClinic, client: &reqwest::Client)
             return Ok(time);
         }
     }
-    bail!("the demo's provider is booked out for a year; remove .frontdesk to begin anew")
+    bail!("the demo's provider is booked out for a year")
 }
 
 /// As the caller hears it: letter by letter, at the end of the sentence.

@@ -1,0 +1,76 @@
+//! Organisations with their people, made the way an operator makes them.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result};
+use booking_service::{
+    app::App,
+    caller::Role,
+    clock::Clock,
+    config::Database,
+    db::Db,
+    development_issuer::{DevelopmentIssuer, Grant},
+    domain::{
+        clinic,
+        confirmation_code::Codes,
+        ids::{ClinicId, OrgId},
+        text::Name,
+    },
+    ops::create_organisation::{CreateOrganisation, create_organisation},
+};
+use jiff::SignedDuration;
+use proto::booking::v1::{CreateProviderRequest, clinic_service_client::ClinicServiceClient};
+use tonic::{
+    Request,
+    metadata::{Ascii, MetadataValue},
+    transport::Channel,
+};
+
+use crate::stack::Stack;
+
+/// Makes an organisation with a clinic in New York, unless it is there.
+pub async fn create(stack: &Stack, org: OrgId, name: &str, clinic_name: &str) -> Result<()> {
+    let parse = |text| Name::parse(text).map_err(anyhow::Error::msg);
+    let command = CreateOrganisation {
+        org,
+        name: parse(name)?,
+        clinic: ClinicId::generate(),
+        clinic_name: parse(clinic_name)?,
+        zone: clinic::zone("America/New_York").map_err(anyhow::Error::msg)?,
+    };
+    let database = Database {
+        database_url: stack.service_url.clone().into(),
+        database_connections: 1,
+        database_wait: Duration::from_secs(5),
+    };
+    let app = App {
+        db: Db::connect(&database)?,
+        clock: Clock::default(),
+        codes: Codes::default(),
+        tokens: Arc::default(),
+    };
+    create_organisation(&app, command).await?;
+    app.db.close().await;
+    Ok(())
+}
+
+/// A token that is good for 12 hours. The issuer's key is under `home`.
+pub fn token(home: &Path, org: OrgId, subject: &str, role: Role, voice: bool) -> Result<String> {
+    let lifetime = SignedDuration::from_hours(12);
+    let grant = Grant { org, subject: subject.to_owned(), role, voice, lifetime };
+    DevelopmentIssuer::from_file(&home.join("development.key"))?.issue(&grant, Clock::default().now())
+}
+
+/// A token as metadata.
+pub fn bearer(token: &str) -> Result<MetadataValue<Ascii>> {
+    Ok(format!("Bearer {token}").parse()?)
+}
+
+/// Adds a provider to a clinic; gives the provider's id.
+pub async fn add_provider(channel: Channel, token: &str, clinic: &str, name: &str) -> Result<String> {
+    let message = CreateProviderRequest { name: name.to_owned(), clinic_ids: vec![clinic.to_owned()] };
+    let mut request = Request::new(message);
+    request.metadata_mut().insert("authorization", bearer(token)?);
+    let made = ClinicServiceClient::new(channel).create_provider(request).await?.into_inner();
+    Ok(made.provider.context("a provider was made")?.id)
+}
