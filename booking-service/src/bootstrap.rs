@@ -6,10 +6,13 @@
 use anyhow::{Context as _, bail};
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
 
-use crate::{config::Passwords, db::MIGRATOR};
+use crate::{
+    config::{Passwords, WrongSetting},
+    db::{MIGRATOR, migrator_connection, postgres},
+};
 
 /// A login and its setting.
 const LOGINS: [(&str, &str); 2] =
@@ -70,11 +73,11 @@ pub async fn bootstrap(
     passwords: Passwords,
 ) -> anyhow::Result<Vec<Login>> {
     if !database.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        || database.is_empty()
+        || !(1..=63).contains(&database.len())
     {
-        bail!("the name of a database is made of a-z, 0-9 and _");
+        bail!("the name of a database is made of 1 to 63 of a-z, 0-9 and _");
     }
-    let options: PgConnectOptions = admin.expose_secret().parse().context("--admin-url")?;
+    let options = postgres(admin).context(WrongSetting("BOOKING_ADMIN_URL"))?;
     let options = options.disable_statement_logging();
     let mut connection = options.connect().await.context("cannot connect as administrator")?;
     sqlx::raw_sql(ROLES).execute(&mut connection).await.context("cannot make the roles")?;
@@ -104,8 +107,7 @@ pub async fn bootstrap(
 
 /// Brings the schema up to date, as the owner.
 pub async fn migrate(migrator: &SecretString) -> anyhow::Result<()> {
-    let mut connection =
-        crate::db::migrator_connection(migrator).await.context("cannot connect as migrator")?;
+    let mut connection = migrator_connection(migrator).await.context("cannot connect as migrator")?;
     MIGRATOR.run(&mut connection).await?;
     Ok(connection.close().await?)
 }

@@ -100,7 +100,7 @@ pub struct Database {
     #[arg(long, env = "BOOKING_DATABASE_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_connections: u32,
     /// How long a request waits for a connection before it is told to come again.
-    #[arg(long, env = "BOOKING_DATABASE_WAIT", default_value = "2s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "BOOKING_DATABASE_WAIT", default_value = "1s", value_parser = humantime::parse_duration)]
     pub database_wait: Duration,
 }
 

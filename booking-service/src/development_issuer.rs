@@ -103,7 +103,7 @@ impl DevelopmentIssuer {
             iss: Self::NAME.to_owned(),
             aud: AUDIENCE.to_owned(),
             sub: subject,
-            exp: (now + lifetime).as_second(),
+            exp: now.checked_add(lifetime).context("the lifetime is too long")?.as_second(),
             nbf: now.as_second(),
             iat: now.as_second(),
             jti: AuditId::generate().to_string(),

@@ -66,7 +66,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Command::Migrate(config) => bootstrap::migrate(&config.migrator_url).await,
+        Command::Migrate(config) => {
+            bootstrap::migrate(&config.migrator_url).await.context("BOOKING_MIGRATOR_URL")
+        }
         Command::Token(config) => {
             println!("{}", token(&config)?);
             Ok(())
@@ -129,7 +131,7 @@ fn token(config: &config::Token) -> anyhow::Result<String> {
         subject: config.subject.clone(),
         role,
         voice,
-        lifetime: config.lifetime.try_into().context("--lifetime is too long")?,
+        lifetime: config.lifetime.try_into().context(WrongSetting("--lifetime"))?,
     };
     DevelopmentIssuer::from_file(&config.dev_key)
         .context(WrongSetting("BOOKING_DEV_KEY"))?

@@ -5,22 +5,14 @@ use http::{HeaderMap, header::AUTHORIZATION};
 /// Where Vapi puts a plain shared secret.
 const VAPI_SECRET: &str = "x-vapi-secret";
 
-/// The credential of `Authorization`, else of `X-Vapi-Secret`. `None`: there is none, or the two contradict each other,
-/// which is as good as none.
+/// The credential of `Authorization`, else of `X-Vapi-Secret`. `None`: there is none, or what is there contradicts itself, which is
+/// as good as none.
 pub(crate) fn of(headers: &HeaderMap) -> Option<String> {
-    let authorization = text(headers, AUTHORIZATION.as_str()).map(bare);
-    let secret = text(headers, VAPI_SECRET).map(bare);
-    match (authorization, secret) {
-        (Some(one), Some(other)) if one != other => None,
-        (Some(credential), _) | (None, Some(credential)) => {
-            Some(credential.to_owned()).filter(|c| !c.is_empty())
-        }
-        (None, None) => None,
-    }
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
+    let given = headers.get_all(AUTHORIZATION).iter().chain(headers.get_all(VAPI_SECRET));
+    // What cannot be read is nothing that another header could agree with.
+    let mut credentials = given.map(|value| value.to_str().map_or("", |text| bare(text.trim())));
+    let first = credentials.next().filter(|credential| !credential.is_empty())?;
+    credentials.all(|other| other == first).then(|| first.to_owned())
 }
 
 /// Vapi can be told to leave the scheme out, and to send it in the other header too.
@@ -60,6 +52,8 @@ mod tests {
     #[test]
     fn headers_that_contradict_each_other_are_no_credential() {
         assert_eq!(credential(&[("authorization", "Bearer abc"), ("x-vapi-secret", "xyz")]), None);
+        assert_eq!(credential(&[("authorization", "Bearer abc"), ("authorization", "Bearer xyz")]), None);
+        assert_eq!(credential(&[("x-vapi-secret", "abc"), ("x-vapi-secret", "xyz")]), None);
         assert_eq!(credential(&[]), None);
         assert_eq!(credential(&[("authorization", "Bearer ")]), None);
     }

@@ -5,6 +5,7 @@
 
 pub mod config;
 mod credential;
+mod hex;
 mod problem;
 mod routes;
 mod say;

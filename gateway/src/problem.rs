@@ -77,6 +77,18 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "NO_SUCH_ROUTE".to_owned(), say.clone(), say)
     }
 
+    /// The route is there, the method is not.
+    pub(crate) fn wrong_method() -> Self {
+        let say = "This address cannot be used in that way.".to_owned();
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "INVALID_REQUEST",
+            "WRONG_METHOD".to_owned(),
+            say.clone(),
+            say,
+        )
+    }
+
     fn invalid(reason: &str, detail: String, say: String) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", reason.to_owned(), detail, say)
     }

@@ -1,12 +1,16 @@
 //! The way to the booking service: credential, deadline, and the one layer that tries again.
 
-use std::time::{Duration, Instant};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use proto::booking::v1::{
     self as pb, appointment_service_client::AppointmentServiceClient,
     availability_service_client::AvailabilityServiceClient, identity_service_client::IdentityServiceClient,
 };
 use rand::RngExt as _;
+use sha2::{Digest as _, Sha256};
 use tonic::{
     Code, Request, Response, Status,
     metadata::{MetadataKey, MetadataMap, MetadataValue},
@@ -17,8 +21,15 @@ use tonic_health::pb::{
 };
 use tonic_types::StatusExt as _;
 
+use crate::hex::hex;
+
 /// A request is sent at most this often, and only while its deadline allows.
 const TRIES: u32 = 4;
+
+/// What is longer is no token and no id of anybody's. The connection is shared: headers that the other end cannot take would end it
+/// for everybody.
+const LONGEST_CREDENTIAL: usize = 8 << 10;
+const LONGEST_ID: usize = 200;
 
 /// How long a probe of readiness waits.
 const PROBE: Duration = Duration::from_secs(1);
@@ -125,6 +136,7 @@ impl Upstream {
         M: Clone,
     {
         let mut tries = 0;
+        let mut last = None;
         loop {
             tries += 1;
             let left = context.deadline.saturating_duration_since(Instant::now());
@@ -134,16 +146,24 @@ impl Upstream {
             let status = match tokio::time::timeout(left, rpc(self.channel.clone(), request)).await {
                 Ok(Ok(response)) => return Ok(response.into_inner()),
                 Ok(Err(status)) => status,
+                // What was heard before says more than that time is up.
                 Err(_) => {
-                    return Err(Status::deadline_exceeded("the booking service did not answer in time"));
+                    return Err(last.unwrap_or_else(|| {
+                        Status::deadline_exceeded("the booking service did not answer in time")
+                    }));
                 }
             };
             let pause = pause(&status, tries);
             let left = context.deadline.saturating_duration_since(Instant::now());
             if tries == TRIES || !is_worth_repeating(&status) || pause >= left {
-                let lost = is_lost(&status) && !left.is_zero();
-                return Err(if lost { Status::unavailable("the booking service was lost") } else { status });
+                let dropped = is_lost(&status) && !left.is_zero();
+                return Err(if dropped {
+                    Status::unavailable("the booking service was lost")
+                } else {
+                    status
+                });
             }
+            last = Some(status);
             tokio::time::sleep(pause).await;
         }
     }
@@ -158,13 +178,25 @@ impl Context {
                 metadata.insert(MetadataKey::from_static(name), value);
             }
         };
-        set("authorization", self.credential.as_ref().map(|token| format!("Bearer {token}")).as_deref());
+        let credential = self.credential.as_ref().filter(|token| token.len() <= LONGEST_CREDENTIAL);
+        set("authorization", credential.map(|token| format!("Bearer {token}")).as_deref());
         set("x-request-id", Some(&self.request_id));
-        set("idempotency-key", self.idempotency_key.as_deref());
-        set("x-call-id", self.call_id.as_deref());
-        set("x-tool-call-id", self.tool_call_id.as_deref());
-        set("x-caller-number", self.caller_number.as_deref());
+        set(
+            "idempotency-key",
+            self.idempotency_key.as_deref().map(|key| if key.len() <= 255 { key } else { "" }),
+        );
+        set("x-call-id", self.call_id.as_deref().map(portable).as_deref());
+        set("x-tool-call-id", self.tool_call_id.as_deref().map(portable).as_deref());
+        set("x-caller-number", self.caller_number.as_deref().filter(|number| number.len() <= LONGEST_ID));
     }
+}
+
+/// An id as a header can carry it: what is long or not ASCII is told by its hash, which is as good for knowing it again.
+fn portable(id: &str) -> Cow<'_, str> {
+    if id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Cow::Borrowed(id);
+    }
+    Cow::Owned(format!("sha256-{}", hex(&Sha256::digest(id))))
 }
 
 /// Nothing came of it, or something may have: with the same key, the second time finds out.

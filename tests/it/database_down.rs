@@ -12,7 +12,7 @@ async fn without_a_database_nothing_is_promised_and_with_it_everything_goes_on()
     let database = TestDatabase::create().await;
     let proxy = Proxy::to(database.server_address()).await;
     let url = database.service_url.replace(&database.server_address(), &proxy.address.to_string());
-    let app = TestApp::on(database, &url).await;
+    let app = TestApp::on(database, &url, 8).await;
     let clinic = app.clinic().await;
     // Several connections, so that several are dead when it comes back.
     let bodies: Vec<_> =

@@ -53,6 +53,23 @@ async fn a_call_that_the_model_issues_anew_finds_its_live_appointment() {
 }
 
 #[tokio::test]
+async fn one_connection_is_enough_for_any_request() {
+    // Who holds one and waits for a second waits for ever when it is the last.
+    let app = TestApp::with_connections(1).await;
+    let clinic = app.clinic().await;
+    let first = app.vapi(&clinic.voice, &CALL, "book_appointment", arguments()).await;
+    let reissued = CALL.message(&[("tc_new", "book_appointment", arguments())]);
+    let (_, body) = app.post(Some(&clinic.voice), &reissued).await;
+    assert_eq!(body["results"][0]["result"], first.as_str());
+    let other = VapiCall { id: "call-2", number: "+12125550142" };
+    let taken = app.vapi(&clinic.voice, &other, "book_appointment", arguments()).await;
+    assert!(taken.starts_with("Not available: "), "{taken}");
+    let unknown = json!({"appointment_id": clinic.id});
+    let said = app.vapi(&clinic.voice, &CALL, "cancel_appointment", unknown).await;
+    assert!(said.starts_with("I cannot find that appointment"), "{said}");
+}
+
+#[tokio::test]
 async fn a_call_issued_anew_finds_its_appointment_whatever_the_patient_is_known_by() {
     let app = TestApp::start().await;
     let clinic = app.clinic().await;
@@ -80,7 +97,7 @@ async fn calls_issued_anew_at_the_same_moment_make_one_appointment_though_anybod
     app.provider(&clinic, "Dr. Ben Okafor").await;
     app.provider(&clinic, "Dr. Chu Li").await;
     let messages: Vec<Value> =
-        (0..12).map(|n| CALL.message(&[(&format!("tc_{n}"), "book_appointment", arguments())])).collect();
+        (0..40).map(|n| CALL.message(&[(&format!("tc_{n}"), "book_appointment", arguments())])).collect();
     let answers = join_all(messages.iter().map(|message| app.post(Some(&clinic.voice), message))).await;
     let mut said: Vec<&str> =
         answers.iter().map(|(_, body)| body["results"][0]["result"].as_str().unwrap()).collect();
@@ -148,7 +165,8 @@ async fn a_repeated_request_is_told_how_things_are_now() {
 async fn a_repeated_request_is_answered_though_its_time_has_passed() {
     let app = TestApp::start().await;
     let clinic = app.clinic().await;
-    let soon = (app.app.clock.now() + SignedDuration::from_mins(5)).to_string();
+    let soon = app.app.clock.now() + SignedDuration::from_mins(5);
+    let soon = soon.round(jiff::Unit::Minute).unwrap().to_string();
     let made = app.book_once(&clinic.admin, "key-1", booking(&clinic, &soon)).await.unwrap();
     app.app.clock.advance(SignedDuration::from_mins(10));
     let again = app.book_once(&clinic.admin, "key-1", booking(&clinic, &soon)).await.unwrap();

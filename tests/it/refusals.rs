@@ -231,6 +231,18 @@ async fn values_beyond_what_can_be_stored_are_refused_and_not_repeated() {
 }
 
 #[tokio::test]
+async fn what_is_finer_than_a_minute_is_refused() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let mut lasting = slot(&clinic, TWO_PM);
+    lasting.duration = Some(prost_types::Duration { seconds: 61, nanos: 0 });
+    for choice in [slot(&clinic, "2027-01-05T19:00:45Z"), slot(&clinic, "2027-01-05T19:00:00.5Z"), lasting] {
+        let status = app.book(&clinic.admin, booking_of(choice)).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+    }
+}
+
+#[tokio::test]
 async fn lists_come_a_page_at_a_time() {
     let app = TestApp::start().await;
     let clinic = app.clinic().await;

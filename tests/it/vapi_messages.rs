@@ -148,8 +148,54 @@ async fn who_is_not_let_in_gets_no_results() {
             "{message}"
         );
     }
+    // However many calls a message has, the first refusal ends it: one row, or a few that were on their way.
+    let many: Vec<(&str, &str, Value)> = (0..50).map(|_| ("tc", "check_availability", json!({}))).collect();
+    let (status, _) = app.post(Some("nonsense"), &CALL.message(&many)).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    assert!(
+        app.count("select count(*) from auth_failure").await <= i64::try_from(messages.len()).unwrap() + 8
+    );
     let attempts = i64::try_from(messages.len()).unwrap();
-    assert_eq!(app.count("select count(*) from auth_failure").await, attempts);
+    let few = app.count("select count(*) from auth_failure where action <> 'CheckSlot'").await;
+    assert!(few >= attempts);
+}
+
+#[tokio::test]
+async fn headers_and_ids_of_any_length_harm_nobody() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let send = async |token: &str, key: &str| {
+        let request = app.http.post(format!("{}/api/vapi/tools", app.gateway)).bearer_auth(token);
+        let body = json!({"tool": "check_availability", "params": {"time": "2027-01-05T09:00"}});
+        request.header("idempotency-key", key).json(&body).send().await.unwrap().status()
+    };
+    for length in [9_000, 16_500, 100_000] {
+        assert_eq!(send(&"a%".repeat(length / 2), "key").await, StatusCode::UNAUTHORIZED, "{length}");
+        assert_eq!(send(&clinic.admin, &"k".repeat(length)).await, StatusCode::BAD_REQUEST, "{length}");
+        // Nobody else has noticed.
+        assert_eq!(send(&clinic.admin, "key").await, StatusCode::OK, "{length}");
+    }
+    let id = "☎".repeat(100_000);
+    let strange = VapiCall { id: &id, number: "+17185550199" };
+    let first = app.vapi(&clinic.voice, &strange, "book_appointment", book("2027-01-05T09:00")).await;
+    let reissued = strange.message(&[(&id, "book_appointment", book("2027-01-05T09:00"))]);
+    let (_, body) = app.post(Some(&clinic.voice), &reissued).await;
+    assert_eq!(
+        (&body["results"][0]["result"], &body["results"][0]["toolCallId"]),
+        (&json!(first), &json!(id))
+    );
+}
+
+#[tokio::test]
+async fn a_direct_request_is_one_whatever_else_is_in_it() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    for (day, extra) in [(5, json!({"type": "x"})), (6, json!({"message": {"type": "x"}}))] {
+        let mut body = direct_booking(&clinic, &format!("2027-01-0{day}T14:00:00Z"));
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        let (status, answer) = app.post(Some(&clinic.admin), &body).await;
+        assert_eq!((status, &answer["success"]), (StatusCode::OK, &json!(true)));
+    }
 }
 
 #[tokio::test]
@@ -202,6 +248,9 @@ async fn a_stranger_finds_no_other_routes() {
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
         assert_eq!(response.json::<Value>().await.unwrap()["reason"], "NO_SUCH_ROUTE");
     }
+    let response = app.http.get(format!("{}/api/vapi/tools", app.gateway)).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(response.json::<Value>().await.unwrap()["reason"], "WRONG_METHOD");
     for path in ["/livez", "/readyz"] {
         let response = app.http.get(format!("{}{path}", app.service_http)).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{path}");

@@ -126,6 +126,11 @@ impl Stack {
     }
 
     fn look_after(&mut self) -> Result<()> {
+        if let Some(database) = &mut self.database
+            && !database.is_running()?
+        {
+            bail!("the database server ended; its log is beside its data");
+        }
         for program in &mut self.programs {
             if let Some(status) = program.child.try_wait()? {
                 let said = std::fs::read_to_string(&program.log).unwrap_or_default();

@@ -8,7 +8,7 @@ use super::{TenantTx, row::RowExt as _};
 use crate::{
     domain::{
         appointment::{Appointment, CalendarSync, State, SyncStatus},
-        clinic::{self, Clinic},
+        clinic::Clinic,
         confirmation_code::ConfirmationCode,
         ids::{AppointmentId, ClinicId, ProviderId},
         page::Position,
@@ -54,12 +54,7 @@ impl FromRow<'_, PgRow> for Appointment {
         Ok(Self {
             id: row.try_get("appointment_id")?,
             org: row.try_get("org_id")?,
-            clinic: Clinic {
-                id: row.try_get("clinic_id")?,
-                name: row.try_get("clinic_name")?,
-                zone: row.parsed("time_zone", |name| clinic::zone(name).ok())?,
-                created_at: row.time("clinic_created_at")?,
-            },
+            clinic: Clinic::from_row(row)?,
             provider: Provider { id: row.try_get("provider_id")?, name: row.try_get("provider_name")? },
             patient,
             slot: Slot::stored(row.time("starts_at")?, row.time("ends_at")?),

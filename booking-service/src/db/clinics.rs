@@ -10,13 +10,14 @@ use crate::{
     error::Result,
 };
 
+/// From the columns that every statement about a clinic gives these names.
 impl FromRow<'_, PgRow> for Clinic {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         Ok(Self {
             id: row.try_get("clinic_id")?,
-            name: row.try_get("name")?,
+            name: row.try_get("clinic_name")?,
             zone: row.parsed("time_zone", |name| clinic::zone(name).ok())?,
-            created_at: row.time("created_at")?,
+            created_at: row.time("clinic_created_at")?,
         })
     }
 }
@@ -39,7 +40,11 @@ pub async fn insert(tx: &mut TenantTx, clinic: &Clinic) -> Result<()> {
 /// One clinic.
 pub async fn get(tx: &mut TenantTx, id: ClinicId) -> Result<Option<Clinic>> {
     Ok(sqlx::query_as(
-        "select clinic_id, name, time_zone, created_at from clinic where org_id = $1 and clinic_id = $2",
+        "
+        select clinic_id, name as clinic_name, time_zone, created_at as clinic_created_at
+        from clinic
+        where org_id = $1 and clinic_id = $2
+        ",
     )
     .bind(tx.org)
     .bind(id)
@@ -51,7 +56,7 @@ pub async fn get(tx: &mut TenantTx, id: ClinicId) -> Result<Option<Clinic>> {
 pub async fn list(tx: &mut TenantTx, after: Option<Uuid>, limit: i64) -> Result<Vec<Clinic>> {
     Ok(sqlx::query_as(
         "
-        select clinic_id, name, time_zone, created_at
+        select clinic_id, name as clinic_name, time_zone, created_at as clinic_created_at
         from clinic
         where org_id = $1 and clinic_id > coalesce($2, '00000000-0000-0000-0000-000000000000')
         order by clinic_id

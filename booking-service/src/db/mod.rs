@@ -51,7 +51,7 @@ pub struct Db {
 impl Db {
     /// Connects lazily: the database may come up after us.
     pub fn connect(config: &Database) -> anyhow::Result<Self> {
-        let options: PgConnectOptions = config.database_url.expose_secret().parse()?;
+        let options = postgres(&config.database_url)?;
         // Statements carry patients' data in their parameters; none is logged.
         let options = options.application_name("booking-service").disable_statement_logging();
         let doubt = Doubt::default();
@@ -117,10 +117,17 @@ impl Db {
 
     /// The migrations that the database still needs, or that differ from ours.
     pub async fn pending_migrations(&self) -> Result<Vec<i64>> {
-        let applied: Vec<(i64, Vec<u8>)> =
+        // Before the first migration there is no such table.
+        let exists: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null")
+            .fetch_one(&self.probes)
+            .await?;
+        let applied: Vec<(i64, Vec<u8>)> = if exists {
             sqlx::query_as("select version, checksum from _sqlx_migrations where success")
                 .fetch_all(&self.probes)
-                .await?;
+                .await?
+        } else {
+            Vec::new()
+        };
         let is_applied = |m: &&sqlx::migrate::Migration| {
             applied.iter().any(|(version, checksum)| *version == m.version && checksum[..] == m.checksum[..])
         };
@@ -184,9 +191,19 @@ fn breaks(error: &sqlx::Error, constraint: &str) -> bool {
     broken.is_some_and(|name| name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_') == constraint)
 }
 
+/// Reads an address. sqlx would take any scheme for Postgres.
+pub(crate) fn postgres(url: &SecretString) -> anyhow::Result<PgConnectOptions> {
+    let text = url.expose_secret();
+    if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
+        anyhow::bail!("it does not begin with postgres://");
+    }
+    text.parse()
+        .map_err(|_| anyhow::anyhow!("it is not an address like postgres://user:password@host:5432/database"))
+}
+
 /// A connection for the migrator, as the owner of everything.
-pub(crate) async fn migrator_connection(url: &SecretString) -> sqlx::Result<PgConnection> {
-    let options: PgConnectOptions = url.expose_secret().parse()?;
+pub(crate) async fn migrator_connection(url: &SecretString) -> anyhow::Result<PgConnection> {
+    let options = postgres(url)?;
     let mut connection = options.disable_statement_logging().connect().await?;
     sqlx::query("set role frontdesk_owner").execute(&mut connection).await?;
     Ok(connection)

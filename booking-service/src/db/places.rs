@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
-use sqlx::Row as _;
+use sqlx::{FromRow as _, Row as _};
 
 use super::{TenantTx, row::RowExt as _};
 use crate::{
     domain::{
-        clinic::{self, Clinic},
+        clinic::Clinic,
         ids::{ClinicId, ProviderId},
         slot::{LONGEST, Provider},
         suggestions::Busy,
@@ -43,13 +43,13 @@ pub async fn find(
     let rows = sqlx::query(
         "
         with place as (
-            select clinic_id, name, time_zone, created_at
+            select clinic_id, name as clinic_name, time_zone, created_at as clinic_created_at
             from clinic
             where org_id = $1 and ($2::uuid is null or clinic_id = $2)
             order by clinic_id
             limit $4
         )
-        select c.clinic_id, c.name, c.time_zone, c.created_at, p.provider_id, p.name as provider_name
+        select c.clinic_id, c.clinic_name, c.time_zone, c.clinic_created_at, p.provider_id, p.name as provider_name
         from place c
         left join clinic_provider cp
             on cp.org_id = $1 and cp.clinic_id = c.clinic_id and ($3::uuid is null or cp.provider_id = $3)
@@ -65,16 +65,11 @@ pub async fn find(
     .fetch_all(tx.conn())
     .await?;
     let Some(first) = rows.first() else { return Ok(Place::Nowhere) };
-    let clinic = Clinic {
-        id: first.try_get("clinic_id")?,
-        name: first.try_get("name")?,
-        zone: first.parsed("time_zone", |name| clinic::zone(name).ok())?,
-        created_at: first.time("created_at")?,
-    };
+    let clinic = Clinic::from_row(first)?;
     let (mut names, mut providers) = (Vec::new(), Vec::new());
     for row in &rows {
         if row.try_get::<ClinicId, _>("clinic_id")? != clinic.id {
-            names.push(called(row.try_get("name")?, row.try_get("clinic_id")?));
+            names.push(called(row.try_get("clinic_name")?, row.try_get("clinic_id")?));
         }
         if let Some(id) = row.try_get("provider_id")? {
             providers.push(Provider { id, name: row.try_get("provider_name")? });

@@ -14,6 +14,24 @@ use crate::{
     error::Result,
 };
 
+/// What every reading statement begins with.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "
+            select p.provider_id, p.name, p.created_at,
+                array(
+                    select cp.clinic_id from clinic_provider cp
+                    where cp.org_id = p.org_id and cp.provider_id = p.provider_id
+                    order by cp.clinic_id
+                ) as clinics
+            from provider p
+            ",
+            $rest
+        )
+    };
+}
+
 impl FromRow<'_, PgRow> for ProviderRecord {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         Ok(Self {
@@ -57,18 +75,11 @@ pub async fn assign(tx: &mut TenantTx, id: ProviderId, clinics: &[ClinicId]) -> 
 
 /// One provider.
 pub async fn get(tx: &mut TenantTx, id: ProviderId) -> Result<Option<ProviderRecord>> {
-    Ok(sqlx::query_as(
+    Ok(sqlx::query_as(select!(
         "
-        select p.provider_id, p.name, p.created_at,
-            array(
-                select cp.clinic_id from clinic_provider cp
-                where cp.org_id = p.org_id and cp.provider_id = p.provider_id
-                order by cp.clinic_id
-            ) as clinics
-        from provider p
         where p.org_id = $1 and p.provider_id = $2
-        ",
-    )
+        "
+    ))
     .bind(tx.org)
     .bind(id)
     .fetch_optional(tx.conn())
@@ -82,15 +93,8 @@ pub async fn list(
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<ProviderRecord>> {
-    Ok(sqlx::query_as(
+    Ok(sqlx::query_as(select!(
         "
-        select p.provider_id, p.name, p.created_at,
-            array(
-                select cp.clinic_id from clinic_provider cp
-                where cp.org_id = p.org_id and cp.provider_id = p.provider_id
-                order by cp.clinic_id
-            ) as clinics
-        from provider p
         where p.org_id = $1 and p.provider_id > coalesce($3, '00000000-0000-0000-0000-000000000000')
             and ($2::uuid is null or exists (
                 select from clinic_provider cp
@@ -98,8 +102,8 @@ pub async fn list(
             ))
         order by p.provider_id
         limit $4
-        ",
-    )
+        "
+    ))
     .bind(tx.org)
     .bind(clinic)
     .bind(after)

@@ -40,10 +40,19 @@ pub struct ProviderRecord {
     pub created_at: Timestamp,
 }
 
+/// Names that mean something else on each machine, or nothing.
+const NO_PLACE: [&str; 3] = ["localtime", "posixrules", "Factory"];
+
 /// Finds an IANA time zone by name. Zones without a name ("+02:00") know no clock changes and are refused.
 pub fn zone(name: &str) -> Result<TimeZone, String> {
     match TimeZone::get(name.trim()) {
-        Ok(zone) if zone.iana_name().is_some() => Ok(zone),
+        Ok(zone)
+            if zone
+                .iana_name()
+                .is_some_and(|name| !NO_PLACE.iter().any(|no| no.eq_ignore_ascii_case(name))) =>
+        {
+            Ok(zone)
+        }
         Ok(_) | Err(_) => Err("is not an IANA time zone like America/New_York".to_owned()),
     }
 }
@@ -55,7 +64,7 @@ mod tests {
     #[test]
     fn a_zone_has_an_iana_name() {
         assert_eq!(zone("america/new_york").unwrap().iana_name(), Some("America/New_York"));
-        for name in ["", "Mars/Olympus", "+02:00", "EST5EDT,M3.2.0,M11.1.0"] {
+        for name in ["", "Mars/Olympus", "+02:00", "EST5EDT,M3.2.0,M11.1.0", "localtime", "Factory"] {
             assert!(zone(name).is_err(), "{name}");
         }
     }

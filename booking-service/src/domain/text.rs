@@ -14,7 +14,7 @@ impl Name {
     pub fn parse(text: &str) -> Result<Self, String> {
         let name = one_line(text);
         match name.chars().count() {
-            0 => Err("is required".to_owned()),
+            _ if !name.chars().any(char::is_alphanumeric) => Err("is required".to_owned()),
             1..=LONGEST_NAME => Ok(Self(name)),
             _ => Err(format!("is longer than {LONGEST_NAME} characters")),
         }
@@ -41,10 +41,14 @@ pub fn optional(text: &str, longest: usize) -> Result<Option<String>, String> {
     }
 }
 
-/// White space of any kind becomes single spaces; control characters, which Postgres or a terminal could choke on, go.
+/// White space of any kind becomes single spaces; what nobody sees goes: control characters, on which Postgres or a terminal could
+/// choke, and marks without width or that turn the direction of writing, which make one name look like another.
 fn one_line(text: &str) -> String {
-    let visible: String =
-        text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !c.is_control()).collect();
+    let visible: String = text
+        .chars()
+        .map(|c| if c.is_whitespace() { ' ' } else { c })
+        .filter(|c| !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'))
+        .collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -62,7 +66,9 @@ mod tests {
     #[test]
     fn control_characters_do_not_get_in() {
         assert_eq!(Name::parse("Da\u{0}na\u{1b}[31m").unwrap().as_str(), "Dana[31m");
-        assert!(Name::parse("\u{0}\u{7}").is_err());
+        for nothing in ["\u{0}\u{7}", "\u{200b}", "\u{301}", "--", "\u{202e}"] {
+            assert!(Name::parse(nothing).is_err(), "{nothing:?}");
+        }
     }
 
     #[test]

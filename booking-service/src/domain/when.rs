@@ -30,13 +30,22 @@ pub enum TimeProblem {
 }
 
 impl When {
+    /// An instant that begins a minute: what is said to a caller has nothing finer. The error says what is wrong with it.
+    pub fn instant(at: Timestamp) -> Result<Self, String> {
+        let is_whole = at.subsec_nanosecond() == 0 && at.as_second() % 60 == 0;
+        if is_whole { Ok(Self::Instant(at)) } else { Err("must be at a whole minute".to_owned()) }
+    }
+
     /// Reads `YYYY-MM-DDTHH:MM[:SS]`. The error says what is wrong with it.
     pub fn local(text: &str) -> Result<Self, String> {
         let text = text.trim();
         // jiff reads more than that: dates alone, fractions, and offsets, which it drops.
         let is_whole =
             matches!(text.len(), 16 | 19) && text.bytes().skip(10).all(|b| b"T :0123456789".contains(&b));
-        let local = is_whole.then(|| text.parse().ok()).flatten();
+        let local: Option<civil::DateTime> = is_whole.then(|| text.parse().ok()).flatten();
+        if local.is_some_and(|local| local.second() != 0) {
+            return Err("must be at a whole minute".to_owned());
+        }
         local.map(Self::Local).ok_or_else(|| "is not a local date and time like 2027-01-05T14:00".to_owned())
     }
 
@@ -74,7 +83,7 @@ mod tests {
     #[test]
     fn a_local_time_is_the_clinics() {
         assert_eq!(resolve("2027-01-05T14:00", "America/New_York"), Ok("2027-01-05T19:00:00Z".into()));
-        assert_eq!(resolve("2027-07-05 14:00:30", "Europe/Berlin"), Ok("2027-07-05T12:00:30Z".into()));
+        assert_eq!(resolve("2027-07-05 14:00:00", "Europe/Berlin"), Ok("2027-07-05T12:00:00Z".into()));
     }
 
     #[test]
@@ -110,6 +119,7 @@ mod tests {
             "2027-01-05T14:00Z",
             "2027-01-05T14:00-05:00",
             "2027-01-05T14:00:00.5",
+            "2027-01-05T14:00:30",
             "2027-01-05T14",
             "20270105T140000",
         ] {

@@ -71,7 +71,7 @@ impl Check {
     fn when(&mut self, when: Option<slot_choice::When>) -> Option<When> {
         let when = match when {
             None => Err("is required".to_owned()),
-            Some(slot_choice::When::Timestamp(time)) => instant(time).map(When::Instant),
+            Some(slot_choice::When::Timestamp(time)) => instant(time).and_then(When::instant),
             Some(slot_choice::When::LocalTime(text)) => When::local(&text),
             Some(slot_choice::When::Spoken(text)) => Ok(When::Spoken(text)),
         };
@@ -99,8 +99,9 @@ fn instant(time: prost_types::Timestamp) -> Result<Timestamp, String> {
 
 fn length(duration: &prost_types::Duration) -> Result<SignedDuration, String> {
     let prost_types::Duration { seconds, nanos } = *duration;
-    if nanos != 0 {
-        return Err("must be whole seconds".to_owned());
+    // What is said and shown has minutes and nothing finer.
+    if nanos != 0 || seconds % 60 != 0 {
+        return Err("must be whole minutes".to_owned());
     }
     Slot::check_duration(SignedDuration::from_secs(seconds))
 }

@@ -29,6 +29,9 @@ pub(crate) fn router(upstream: Upstream) -> Router {
         .fallback(async |RequestId(id): RequestId, _: Uri| {
             Problem::no_route().of_request(&id).into_response()
         })
+        .method_not_allowed_fallback(async |RequestId(id): RequestId| {
+            Problem::wrong_method().of_request(&id).into_response()
+        })
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn(identify))
         .with_state(upstream)

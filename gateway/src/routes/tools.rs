@@ -1,5 +1,7 @@
 //! `POST /api/vapi/tools`: the voice platform's tool calls, and the direct form for programs.
 
+use std::pin::pin;
+
 use axum::{
     Json,
     body::Bytes,
@@ -14,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use super::RequestId;
 use crate::{
     credential,
+    hex::hex,
     problem::Problem,
     tools::{self, Answer},
     upstream::{Context, Upstream},
@@ -68,18 +71,18 @@ fn read(body: Result<&[u8], &BytesRejection>) -> Result<Body, Problem> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let top: &RawValue = serde_json::from_slice(body).map_err(|_| Problem::unreadable("it is not JSON"))?;
     let top = envelope::object(top).ok_or_else(|| Problem::unreadable("it is not a JSON object"))?;
-    if let Some(message) = envelope::read(&top) {
-        return Ok(Body::Message(message));
-    }
-    let tool = top.get("tool").and_then(|tool| serde_json::from_str(tool.get()).ok());
-    let tool: String =
-        tool.ok_or_else(|| Problem::unreadable("it has neither a tool nor a message with a type"))?;
-    let params = match top.get("params") {
-        None => Map::new(),
+    // No message of the platform names a tool on the outside.
+    let Some(tool) = top.get("tool").and_then(|tool| serde_json::from_str(tool.get()).ok()) else {
+        let message = envelope::read(&top);
+        let unclear = || Problem::unreadable("it has neither a tool nor a message with a type");
+        return message.map(Body::Message).ok_or_else(unclear);
+    };
+    let params: Option<Map<String, Value>> = match top.get("params") {
+        None => None,
         Some(params) => serde_json::from_str(params.get())
             .map_err(|_| Problem::unreadable("its params are not a JSON object"))?,
     };
-    Ok(Body::Direct { tool, params })
+    Ok(Body::Direct { tool, params: params.unwrap_or_default() })
 }
 
 async fn direct(
@@ -126,10 +129,9 @@ async fn tool_calls(
             (id, name, outcome)
         }
     };
-    let outcomes: Vec<_> =
-        stream::iter(calls.into_iter().enumerate()).map(run).buffered(AT_ONCE).collect().await;
-    let mut results = Vec::with_capacity(outcomes.len());
-    for (id, name, outcome) in outcomes {
+    let mut outcomes = pin!(stream::iter(calls.into_iter().enumerate()).map(run).buffered(AT_ONCE));
+    let mut results = Vec::new();
+    while let Some((id, name, outcome)) = outcomes.next().await {
         let say = match outcome {
             Ok(answer) => answer.say,
             Err(problem) if problem.is_unauthenticated() => return Err(problem),
@@ -162,12 +164,4 @@ fn for_call(context: &Context, place: usize, call: &ToolCall, origin: &Origin) -
         caller_number: origin.caller_number.clone(),
         ..context.clone()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

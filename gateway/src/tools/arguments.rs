@@ -27,8 +27,10 @@ impl<'de> Deserialize<'de> for Text {
             Value::Null => Self::Nothing,
             Value::String(text) if text.trim().is_empty() => Self::Nothing,
             Value::String(text) => Self::Value(text),
-            Value::Number(number) => Self::Value(number.to_string()),
-            Value::Bool(_) | Value::Array(_) | Value::Object(_) => Self::Wrong("must be text"),
+            Value::Number(number) if !number.is_f64() => Self::Value(number.to_string()),
+            Value::Number(_) | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+                Self::Wrong("must be text")
+            }
         })
     }
 }

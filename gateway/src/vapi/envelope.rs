@@ -106,10 +106,14 @@ fn calls(items: &[Object<'_>]) -> Vec<ToolCall> {
     items.iter().map(call).collect()
 }
 
-/// A number is an id, too.
+/// A number is an id, too, as it was written.
 fn id(item: &Object<'_>) -> String {
-    let number = || item.get("id").and_then(|raw| serde_json::from_str::<u64>(raw.get()).ok());
-    string(item, "id").or_else(|| number().map(|n| n.to_string())).unwrap_or_default()
+    let number = || {
+        item.get("id")
+            .map(|raw| raw.get())
+            .filter(|raw| raw.starts_with(|c: char| c == '-' || c.is_ascii_digit()))
+    };
+    string(item, "id").or_else(|| number().map(str::to_owned)).unwrap_or_default()
 }
 
 /// An object; or text that holds one, as the platform's schema says; or nothing at all.

@@ -5,7 +5,7 @@ use std::{
     io::Read as _,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin},
+    process::{Child, ChildStdin, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -69,6 +69,11 @@ impl Server {
         Err(last.context("the server was never tried")?)
     }
 
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
     /// Stops the server and waits until it is down.
     pub fn stop(&mut self) -> Result<()> {
         self.lifeline = None;
@@ -96,19 +101,26 @@ fn make_cluster(
     data: &Path,
     durability: Durability,
 ) -> Result<()> {
-    // `global/pg_control` is written late: without it, an attempt was interrupted.
-    if durability == Durability::Durable && data.join("global/pg_control").exists() {
+    // Written last: without it, an attempt was interrupted.
+    let complete = data.with_file_name("complete");
+    if durability == Durability::Durable && complete.exists() {
         return Ok(());
     }
     if data.exists() {
         fs::remove_dir_all(data)?;
     }
-    let made = Account::command(account, binaries.folder.join("initdb"))
+    let mut making = guarded(Account::command(account, "sh"), "TERM", binaries.folder.join("initdb"))
         .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--pgdata"])
         .arg(data)
         .args((durability == Durability::Fast).then_some("--no-sync"))
-        .output()?;
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    // Held while it works: waiting would close it.
+    let _lifeline = making.stdin.take();
+    let made = making.wait_with_output()?;
     ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+    fs::write(complete, "")?;
     Ok(())
 }
 

@@ -48,14 +48,19 @@ pub(crate) struct TestApp {
 
 impl TestApp {
     pub(crate) async fn start() -> Self {
+        Self::with_connections(8).await
+    }
+
+    /// With so many connections to the database.
+    pub(crate) async fn with_connections(connections: u32) -> Self {
         let database = TestDatabase::create().await;
         let url = database.service_url.clone();
-        Self::on(database, &url).await
+        Self::on(database, &url, connections).await
     }
 
     /// On a database that is reached in another way than directly.
-    pub(crate) async fn on(database: TestDatabase, url: &str) -> Self {
-        let config = serve_config(url);
+    pub(crate) async fn on(database: TestDatabase, url: &str, connections: u32) -> Self {
+        let config = serve_config(url, connections);
         let mut tokens = Verifier::default();
         tokens.trust(issuer());
         let app = App {
@@ -108,14 +113,14 @@ async fn start_gateway(booking_url: &str, stop: CancellationToken) -> SocketAddr
     address
 }
 
-fn serve_config(url: &str) -> Serve {
+fn serve_config(url: &str, connections: u32) -> Serve {
     Serve {
         grpc_address: local(),
         http_address: local(),
         database: Database {
             database_url: url.to_owned().into(),
-            database_connections: 8,
-            database_wait: Duration::from_secs(5),
+            database_connections: connections,
+            database_wait: Duration::from_secs(1),
         },
         development: Development { dev_issuer: false, dev_key: "unused".into() },
         require_patched_postgres: false,
