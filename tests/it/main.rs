@@ -4,6 +4,7 @@
 mod access;
 mod availability;
 mod booking_chain;
+mod callers;
 mod database_down;
 mod harness;
 mod idempotency;

@@ -36,7 +36,7 @@ pub struct Entering<'a> {
     pub now: Timestamp,
 }
 
-/// What [`enter`] found.
+/// What [`enter()`] found.
 #[derive(Clone, Debug)]
 pub enum Entered {
     /// These providers are ours until the transaction ends, and one of them was free before; none: everybody is taken.

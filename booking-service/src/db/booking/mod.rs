@@ -1,6 +1,6 @@
 //! The lock recipe: the statements that keep two appointments off one slot, in the order in which a booking runs them.
 //!
-//! A booking is five round trips: `begin`, [`find`](super::places::find), [`enter`], [`write()`], `commit`. What could be one statement is one: each
+//! A booking is five round trips: `begin`, [`find`](super::places::find), [`enter()`], [`write()`], `commit`. What could be one statement is one: each
 //! round trip saved is time that others do not wait for the provider's lock. The order of locks is always the same, so no two bookings
 //! wait for each other: first the idempotency key, then the patient, then the providers by ascending id.
 
