@@ -60,7 +60,9 @@ create table appointment (
 create index appointment_busy on appointment (org_id, provider_id, block_from) include (block_to) where is_live;
 -- Holds alone, which are few: for finding those that ran out.
 create index appointment_holds on appointment (org_id, provider_id, block_from) where hold_expires_at is not null;
-create index appointment_by_start on appointment (org_id, starts_at, appointment_id);
+-- Without the id, by which lists are sorted too: with it, the planner would take this index for as good as the primary key while the
+-- table is young, and read every appointment of the organisation to check one foreign key.
+create index appointment_by_start on appointment (org_id, starts_at);
 create index appointment_by_patient on appointment (org_id, patient_id, starts_at);
 create index appointment_by_call on appointment (org_id, call_id) where call_id is not null;
 

@@ -9,7 +9,7 @@ use tonic::Code;
 
 use crate::harness::{
     TestApp,
-    fixtures::{booking, direct_booking, instant, reason},
+    fixtures::{Clinic, booking, direct_booking, instant, reason},
     with_token,
 };
 
@@ -247,12 +247,36 @@ async fn case_2_8_everything_is_stored() {
     request["params"]["patient_phone"] = "+1 (718) 555-0199".into();
     request["params"]["service"] = "cleaning".into();
     let (_, body) = app.post(Some(&clinic.admin), &request).await;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let told = [&body["appointment_id"], &body["appointment"]["confirmation_code"]].map(text);
+    assert_eq!(stored(&app).await, (told, expected(&clinic), 30, true));
+}
 
+#[tokio::test]
+async fn case_2_8_over_grpc() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let request = pb::BookAppointmentRequest { service_text: "cleaning".into(), ..booking(&clinic, TWO_PM) };
+    let made = app.book(&clinic.admin, request).await.unwrap();
+    assert_eq!(stored(&app).await, ([made.id, made.confirmation_code], expected(&clinic), 30, true));
+}
+
+/// Organisation, clinic, provider, state, service; name, number and e-mail of the patient; the start.
+fn expected(clinic: &Clinic) -> [String; 9] {
+    let org = clinic.org.to_string();
+    let rest =
+        ["booked", "cleaning", "Dana Whitfield", "+17185550199", "dana@example.com", "2027-01-05 14:00"];
+    let [state, service, name, phone, email, start] = rest.map(str::to_owned);
+    [org, clinic.id.clone(), clinic.provider.clone(), state, service, name, phone, email, start]
+}
+
+/// The only row, past row security: id and code; what [`expected`] has; the minutes; whether it was made just now.
+async fn stored(app: &TestApp) -> ([String; 2], [String; 9], i32, bool) {
     let mut database = app.database.superuser().await;
     let row = sqlx::query(
         "
-        select a.appointment_id::text, a.org_id::text, a.clinic_id::text, a.provider_id::text, a.state,
-            a.service_text, a.confirmation_code, p.name, p.phone, p.email,
+        select a.appointment_id::text, a.confirmation_code, a.org_id::text, a.clinic_id::text, a.provider_id::text,
+            a.state, a.service_text, p.name, p.phone, p.email,
             to_char(a.starts_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI') as starts_at,
             (extract(epoch from a.ends_at - a.starts_at) / 60)::int as minutes,
             a.created_at between now() - interval '1 minute' and now() as just_now
@@ -262,13 +286,11 @@ async fn case_2_8_everything_is_stored() {
     .fetch_one(&mut database)
     .await
     .unwrap();
-    let text = |column: &str| row.get::<Option<String>, _>(column).unwrap();
-    assert_eq!(Value::from(text("appointment_id")), body["appointment_id"]);
-    assert_eq!(Value::from(text("confirmation_code")), body["appointment"]["confirmation_code"]);
-    assert_eq!(text("org_id"), clinic.org.to_string());
-    assert_eq!((text("clinic_id"), text("provider_id")), (clinic.id, clinic.provider));
-    assert_eq!((text("state"), text("service_text")), ("booked".into(), "cleaning".into()));
-    assert_eq!((text("name"), text("phone")), ("Dana Whitfield".into(), "+17185550199".into()));
-    assert_eq!((text("email"), text("starts_at")), ("dana@example.com".into(), "2027-01-05 14:00".into()));
-    assert_eq!((row.get::<i32, _>("minutes"), row.get::<bool, _>("just_now")), (30, true));
+    let text = |column: usize| row.get::<Option<String>, _>(column).unwrap();
+    (
+        std::array::from_fn(text),
+        std::array::from_fn(|column| text(column + 2)),
+        row.get("minutes"),
+        row.get("just_now"),
+    )
 }
