@@ -126,6 +126,14 @@ impl Error {
         Self::Invalid(vec![Violation { field, problem: problem.into() }])
     }
 
+    /// Whether the operation was kept from its work, rather than refused by its rules.
+    pub fn is_trouble(&self) -> bool {
+        matches!(
+            self,
+            Self::Busy(_) | Self::DeadlineExceeded | Self::DatabaseUnavailable(_) | Self::Internal(_)
+        )
+    }
+
     /// There is no such thing, or it is not yours.
     pub fn not_found(resource: Resource, id: impl std::fmt::Display) -> Self {
         Self::NotFound { resource, id: id.to_string() }

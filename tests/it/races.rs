@@ -194,6 +194,20 @@ async fn a_provider_whose_row_is_stuck_is_busy_and_nobody_else_is() {
     assert_eq!(http, StatusCode::OK);
 }
 
+#[tokio::test]
+async fn what_is_busy_is_busy_with_a_key_too() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let mut superuser = app.database.superuser().await;
+    let mut stuck = superuser.begin().await.unwrap();
+    sqlx::raw_sql("lock table clinic in access exclusive mode").execute(&mut *stuck).await.unwrap();
+    let request = booking(&clinic, "2027-01-05T15:00:00Z");
+    let status = app.book_once(&clinic.admin, "key", request.clone()).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (tonic::Code::Aborted, "BUSY"));
+    stuck.rollback().await.unwrap();
+    app.book_once(&clinic.admin, "key", request).await.unwrap();
+}
+
 /// The service's own login, inside the clinic's organisation.
 async fn as_service(app: &TestApp, clinic: &Clinic) -> PgConnection {
     let mut database = app.database.service_login().await;

@@ -72,6 +72,8 @@ async fn attempt(app: &App, caller: &Caller, command: &BookAppointment) -> Resul
     let mut tx = app.db.tenant_tx(caller).await?;
     let wanted = match make_out(app, &mut tx, &command.slot).await {
         Ok(wanted) => wanted,
+        // The transaction is lost, and with it the way to ask.
+        Err(error) if error.is_trouble() => return Err(error),
         // A repeated request may come when its time has passed, or its provider has left: what was done stays done.
         Err(error) => return done_before(app, caller, command, tx).await?.ok_or(error),
     };
