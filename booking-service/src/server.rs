@@ -99,7 +99,8 @@ async fn report_health(app: &App, reporter: &HealthReporter, stop: &Cancellation
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        let ready = !stop.is_cancelled() && readiness::look(app).await.is_ok_and(|found| found.ready);
+        let ready =
+            !stop.is_cancelled() && app.db.pending_migrations().await.is_ok_and(|pending| pending.is_empty());
         let status = if ready {
             tonic_health::ServingStatus::Serving
         } else {

@@ -19,7 +19,10 @@ use booking_service::{
     ops::create_organisation::{CreateOrganisation, create_organisation},
 };
 use jiff::SignedDuration;
-use proto::booking::v1::{CreateProviderRequest, clinic_service_client::ClinicServiceClient};
+use proto::booking::v1::{
+    CreateProviderRequest, GetCallerRequest, clinic_service_client::ClinicServiceClient,
+    identity_service_client::IdentityServiceClient,
+};
 use tonic::{
     Request,
     metadata::{Ascii, MetadataValue},
@@ -64,6 +67,14 @@ pub fn token(home: &Path, org: OrgId, subject: &str, role: Role, voice: bool) ->
 /// A token as metadata.
 pub fn bearer(token: &str) -> Result<MetadataValue<Ascii>> {
     Ok(format!("Bearer {token}").parse()?)
+}
+
+/// The id of the organisation's first clinic.
+pub async fn first_clinic(channel: Channel, token: &str) -> Result<String> {
+    let mut request = Request::new(GetCallerRequest {});
+    request.metadata_mut().insert("authorization", bearer(token)?);
+    let caller = IdentityServiceClient::new(channel).get_caller(request).await?.into_inner();
+    Ok(caller.clinics.into_iter().next().context("an organisation has a clinic")?.clinic_id)
 }
 
 /// Adds a provider to a clinic; gives the provider's id.

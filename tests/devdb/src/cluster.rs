@@ -102,7 +102,7 @@ fn make_cluster(
     durability: Durability,
 ) -> Result<()> {
     // Written last: without it, an attempt was interrupted.
-    let complete = data.with_file_name("complete");
+    let complete = data.join("frontdesk.complete");
     if durability == Durability::Durable && complete.exists() {
         return Ok(());
     }

@@ -2,15 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use booking_service::{caller::Role, domain::ids::OrgId};
 use jiff::{SignedDuration, Timestamp};
-use proto::booking::v1::{GetCallerRequest, identity_service_client::IdentityServiceClient};
-use tests::{
-    organisation::{self, bearer},
-    stack::Stack,
-};
-use tonic::{Request, transport::Endpoint};
+use tests::{organisation, stack::Stack};
+use tonic::transport::Endpoint;
 
 /// A provider whose slots are given out one after another.
 #[derive(Clone, Debug)]
@@ -53,11 +49,7 @@ pub(crate) async fn prepare(stack: &Stack, home: &Path) -> Result<Ground> {
         let org = OrgId::generate();
         organisation::create(stack, org, "Bench", "Bench").await?;
         let token = organisation::token(home, org, "bench", Role::Admin, false)?;
-        let mut caller = Request::new(GetCallerRequest {});
-        caller.metadata_mut().insert("authorization", bearer(&token)?);
-        let caller = IdentityServiceClient::new(channel.clone()).get_caller(caller).await?.into_inner();
-        let clinic = caller.clinics.into_iter().next().context("an organisation has a clinic")?.clinic_id;
-        clinics.push((clinic, token));
+        clinics.push((organisation::first_clinic(channel.clone(), &token).await?, token));
     }
     let mut providers = Vec::new();
     // Organisation after organisation, so that neighbours in time are of different ones.

@@ -2,12 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use booking_service::{caller::Role, domain::ids::OrgId};
-use proto::booking::v1::{
-    GetCallerRequest, ListProvidersRequest, clinic_service_client::ClinicServiceClient,
-    identity_service_client::IdentityServiceClient,
-};
+use proto::booking::v1::{ListProvidersRequest, clinic_service_client::ClinicServiceClient};
 use tests::{
     organisation::{self, bearer},
     stack::Stack,
@@ -42,10 +39,7 @@ async fn add_provider(stack: &Stack, token: &str) -> Result<()> {
     if !known.providers.is_empty() {
         return Ok(());
     }
-    let mut caller = Request::new(GetCallerRequest {});
-    caller.metadata_mut().insert("authorization", bearer(token)?);
-    let caller = IdentityServiceClient::new(channel.clone()).get_caller(caller).await?.into_inner();
-    let clinic = caller.clinics.into_iter().next().context("the demo has a clinic")?;
-    organisation::add_provider(channel, token, &clinic.clinic_id, PROVIDER).await?;
+    let clinic = organisation::first_clinic(channel.clone(), token).await?;
+    organisation::add_provider(channel, token, &clinic, PROVIDER).await?;
     Ok(())
 }
