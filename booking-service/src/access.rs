@@ -33,6 +33,7 @@ rpcs! {
     CANCEL_APPOINTMENT = "CancelAppointment": EVERYBODY;
 
     CHECK_SLOT = "CheckSlot": EVERYBODY;
+    SEARCH_SLOTS = "SearchSlots": EVERYBODY;
 
     CREATE_CLINIC = "CreateClinic": ADMINS;
     GET_CLINIC = "GetClinic": EVERYBODY;

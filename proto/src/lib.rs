@@ -1,4 +1,7 @@
-//! The generated wire types and services of the `.proto` files here. Their comments are the API's documentation.
+//! What the two services agree on: the generated wire types and services of the `.proto` files here, whose comments are the API's
+//! documentation, and what goes with every request.
+
+pub mod trace;
 
 /// Package `booking`.
 pub mod booking {

@@ -143,6 +143,8 @@ async fn to_a_stranger_what_exists_is_as_what_does_not() {
         ("ListAppointments", "PROVIDER_NOT_FOUND"),
         ("ListClinics", "names nothing"),
         ("ListProviders", "CLINIC_FORBIDDEN"),
+        ("SearchSlots", "CLINIC_FORBIDDEN"),
+        ("SearchSlots", "PROVIDER_NOT_FOUND"),
     ];
     assert_eq!(there, expected.map(|(rpc, reason)| (rpc.to_owned(), reason.to_owned())));
     let mut covered: Vec<String> = there.into_iter().map(|(rpc, _)| rpc).collect();
@@ -199,6 +201,15 @@ async fn outcomes(app: &TestApp, ours: &Clinic, theirs: &Clinic, appointment: &s
     let check = pb::CheckSlotRequest { slot: Some(slot(theirs, TWO_PM)) };
     let mut availability = AvailabilityServiceClient::new(app.grpc.clone());
     found.push(("CheckSlot", refused(availability.check_slot(with_token(token, check)).await)));
+    for (clinic, provider) in [(&theirs.id, ""), (&ours.id, theirs.provider.as_str())] {
+        let search = pb::SearchSlotsRequest {
+            clinic_id: clinic.clone(),
+            provider_id: provider.to_owned(),
+            date: "2027-01-05".to_owned(),
+            duration: None,
+        };
+        found.push(("SearchSlots", refused(availability.search_slots(with_token(token, search)).await)));
+    }
     let get = pb::GetClinicRequest { clinic_id: clinic_id.clone() };
     found.push(("GetClinic", refused(clinics.get_clinic(with_token(token, get)).await)));
     let create = pb::CreateProviderRequest { name: "X".into(), clinic_ids: vec![clinic_id.clone()] };

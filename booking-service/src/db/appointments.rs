@@ -20,7 +20,7 @@ use crate::{
 
 /// What every reading statement begins with.
 macro_rules! select {
-    ($($rest:literal)*) => {
+    ($($rest:literal),* $(,)?) => {
         concat!(
             "
             select a.org_id, a.appointment_id, a.starts_at, a.ends_at, a.state, a.hold_expires_at, a.confirmation_code,
@@ -142,9 +142,39 @@ pub struct Filter {
     pub to: Option<Timestamp>,
     /// In this state.
     pub state: Option<State>,
+    /// Booked or confirmed.
+    pub promised: bool,
     /// Of patients with this number.
     pub patient_phone: Option<String>,
 }
+
+/// What both lists end with.
+macro_rules! list {
+    ($whose:literal) => {
+        select!(
+            "where a.org_id = $1 ",
+            $whose,
+            "
+                and ($2::uuid is null or a.clinic_id = $2)
+                and ($3::uuid is null or a.provider_id = $3)
+                and a.starts_at >= coalesce($4, '-infinity')
+                and a.starts_at < coalesce($5, 'infinity')
+                and ($6::text is null or a.state = $6)
+                and (not $11 or a.state in ('booked', 'confirmed'))
+                and (a.starts_at, a.appointment_id) > (coalesce($8, '-infinity'), coalesce($9, '00000000-0000-0000-0000-000000000000'))
+            order by a.starts_at, a.appointment_id
+            limit $10
+            "
+        )
+    };
+}
+
+/// The statement of [`list()`] for a whole organisation: it goes along the start times.
+pub const LIST: &str = list!("");
+
+/// The statement of [`list()`] for one number: it goes to that number's patients first, and then to what they have.
+pub const LIST_OF_NUMBER: &str =
+    list!("and a.patient_id = any (array(select patient_id from patient where org_id = $1 and phone = $7))");
 
 /// The appointments after `after`, by start time and id.
 pub async fn list(
@@ -153,32 +183,21 @@ pub async fn list(
     after: Option<Position>,
     limit: i64,
 ) -> Result<Vec<Appointment>> {
-    Ok(sqlx::query_as(select!(
-        "
-        where a.org_id = $1
-            and ($2::uuid is null or a.clinic_id = $2)
-            and ($3::uuid is null or a.provider_id = $3)
-            and a.starts_at >= coalesce($4, '-infinity')
-            and a.starts_at < coalesce($5, 'infinity')
-            and ($6::text is null or a.state = $6)
-            and ($7::text is null or t.phone = $7)
-            and (a.starts_at, a.appointment_id) > (coalesce($8, '-infinity'), coalesce($9, '00000000-0000-0000-0000-000000000000'))
-        order by a.starts_at, a.appointment_id
-        limit $10
-        "
-    ))
-    .bind(tx.org)
-    .bind(filter.clinic)
-    .bind(filter.provider)
-    .bind(filter.from.map(jiff_sqlx::ToSqlx::to_sqlx))
-    .bind(filter.to.map(jiff_sqlx::ToSqlx::to_sqlx))
-    .bind(filter.state.map(State::as_str))
-    .bind(filter.patient_phone.as_deref())
-    .bind(after.map(|after| after.at.to_sqlx()))
-    .bind(after.map(|after| after.id))
-    .bind(limit)
-    .fetch_all(tx.conn())
-    .await?)
+    let statement = if filter.patient_phone.is_some() { LIST_OF_NUMBER } else { LIST };
+    Ok(sqlx::query_as(statement)
+        .bind(tx.org)
+        .bind(filter.clinic)
+        .bind(filter.provider)
+        .bind(filter.from.map(jiff_sqlx::ToSqlx::to_sqlx))
+        .bind(filter.to.map(jiff_sqlx::ToSqlx::to_sqlx))
+        .bind(filter.state.map(State::as_str))
+        .bind(filter.patient_phone.as_deref())
+        .bind(after.map(|after| after.at.to_sqlx()))
+        .bind(after.map(|after| after.id))
+        .bind(limit)
+        .bind(filter.promised)
+        .fetch_all(tx.conn())
+        .await?)
 }
 
 /// The live appointment that this telephone call made before for the same patient and time, with one of these providers.

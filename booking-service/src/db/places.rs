@@ -9,8 +9,8 @@ use crate::{
     domain::{
         clinic::Clinic,
         ids::{ClinicId, ProviderId},
+        openings::Busy,
         slot::{LONGEST, Provider},
-        suggestions::Busy,
     },
     error::Result,
 };
@@ -34,36 +34,37 @@ fn called(name: &str, id: ClinicId) -> String {
     format!("{name} (clinic_id {id})")
 }
 
+/// The statement of [`find()`]: organisation, clinic, provider, and how many clinics are told.
+pub const FIND: &str = "
+    with place as (
+        select clinic_id, name as clinic_name, time_zone, created_at as clinic_created_at
+        from clinic
+        where org_id = $1 and ($2::uuid is null or clinic_id = $2)
+        order by clinic_id
+        limit $4
+    )
+    select c.clinic_id, c.clinic_name, c.time_zone, c.clinic_created_at, p.provider_id, p.name as provider_name
+    from place c
+    left join clinic_provider cp
+        on cp.org_id = $1 and cp.clinic_id = c.clinic_id and ($3::uuid is null or cp.provider_id = $3)
+        and (select count(*) from place) = 1
+    left join provider p on p.org_id = $1 and p.provider_id = cp.provider_id
+    order by c.clinic_id, p.provider_id
+";
+
 /// Finds the clinic and, by id, its providers. Without a clinic's id: the organisation's only clinic.
 pub async fn find(
     tx: &mut TenantTx,
     clinic: Option<ClinicId>,
     provider: Option<ProviderId>,
 ) -> Result<Place> {
-    let rows = sqlx::query(
-        "
-        with place as (
-            select clinic_id, name as clinic_name, time_zone, created_at as clinic_created_at
-            from clinic
-            where org_id = $1 and ($2::uuid is null or clinic_id = $2)
-            order by clinic_id
-            limit $4
-        )
-        select c.clinic_id, c.clinic_name, c.time_zone, c.clinic_created_at, p.provider_id, p.name as provider_name
-        from place c
-        left join clinic_provider cp
-            on cp.org_id = $1 and cp.clinic_id = c.clinic_id and ($3::uuid is null or cp.provider_id = $3)
-            and (select count(*) from place) = 1
-        left join provider p on p.org_id = $1 and p.provider_id = cp.provider_id
-        order by c.clinic_id, p.provider_id
-        ",
-    )
-    .bind(tx.org)
-    .bind(clinic)
-    .bind(provider)
-    .bind(MOST_CLINICS)
-    .fetch_all(tx.conn())
-    .await?;
+    let rows = sqlx::query(FIND)
+        .bind(tx.org)
+        .bind(clinic)
+        .bind(provider)
+        .bind(MOST_CLINICS)
+        .fetch_all(tx.conn())
+        .await?;
     let Some(first) = rows.first() else { return Ok(Place::Nowhere) };
     let clinic = Clinic::from_row(first)?;
     let (mut names, mut providers) = (Vec::new(), Vec::new());
@@ -82,6 +83,21 @@ pub async fn find(
     Ok(Place::Unclear(names))
 }
 
+/// The statement of [`busy()`]: organisation, providers, from, to, now, and the earliest moment at which something could begin that reaches in.
+pub const BUSY: &str = "
+    select blocked.provider_id, blocked.block_from, blocked.block_to
+    from unnest($2) as p (provider_id)
+    cross join lateral (
+        select a.provider_id, a.block_from, a.block_to
+        from appointment a
+        where a.org_id = $1 and a.provider_id = p.provider_id
+            and a.is_live and (a.hold_expires_at is null or a.hold_expires_at > $5)
+            and a.block_from < $4 and a.block_to > $3 and a.block_from > $6
+        -- A provider at a time: see `booking`.
+        offset 0
+    ) as blocked
+";
+
 /// What blocks these providers between two moments.
 pub async fn busy(
     tx: &mut TenantTx,
@@ -89,29 +105,15 @@ pub async fn busy(
     (from, to): (Timestamp, Timestamp),
     now: Timestamp,
 ) -> Result<Vec<Busy>> {
-    let rows = sqlx::query(
-        "
-        select blocked.provider_id, blocked.block_from, blocked.block_to
-        from unnest($2) as p (provider_id)
-        cross join lateral (
-            select a.provider_id, a.block_from, a.block_to
-            from appointment a
-            where a.org_id = $1 and a.provider_id = p.provider_id
-                and a.is_live and (a.hold_expires_at is null or a.hold_expires_at > $5)
-                and a.block_from < $4 and a.block_to > $3 and a.block_from > $6
-            -- A provider at a time: see `booking`.
-            offset 0
-        ) as blocked
-        ",
-    )
-    .bind(tx.org)
-    .bind(providers)
-    .bind(from.to_sqlx())
-    .bind(to.to_sqlx())
-    .bind(now.to_sqlx())
-    .bind(from.checked_sub(LONGEST).unwrap_or(Timestamp::MIN).to_sqlx())
-    .fetch_all(tx.conn())
-    .await?;
+    let rows = sqlx::query(BUSY)
+        .bind(tx.org)
+        .bind(providers)
+        .bind(from.to_sqlx())
+        .bind(to.to_sqlx())
+        .bind(now.to_sqlx())
+        .bind(from.checked_sub(LONGEST).unwrap_or(Timestamp::MIN).to_sqlx())
+        .fetch_all(tx.conn())
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(Busy {

@@ -5,6 +5,7 @@ pub mod clinic;
 pub mod confirmation_code;
 pub mod idempotency;
 pub mod ids;
+pub mod openings;
 pub mod page;
 pub mod patient;
 pub mod slot;

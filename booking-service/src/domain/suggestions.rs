@@ -1,35 +1,18 @@
 //! What to offer instead of a slot that is taken.
 
-use jiff::{SignedDuration, Timestamp, ToSpan as _, Zoned, civil, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
 
 use super::{
-    ids::ProviderId,
+    openings::{Busy, is_free, openings},
     slot::{Provider, Slot},
 };
 
 /// A caller can keep three times in mind.
 const MOST: usize = 3;
 
-/// Suggestions begin on the half hour, and stay in the hours that people expect: nothing else is known of a provider without
-/// working hours.
-const STEP_MINUTES: i32 = 30;
-const OPENS: civil::Time = civil::time(9, 0, 0, 0);
-const CLOSES: civil::Time = civil::time(17, 0, 0, 0);
-
 /// How many days are looked at on either side of the day asked for: first few, because three times are mostly found near, and what
 /// was booked in a fortnight is much to read.
 pub const REACHES: [i64; 2] = [1, 7];
-
-/// Time of one provider that is not free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Busy {
-    /// Whose.
-    pub provider: ProviderId,
-    /// From when.
-    pub from: Timestamp,
-    /// Until when.
-    pub to: Timestamp,
-}
 
 /// The stretch of time in which suggestions up to `days` before or after `wanted` can lie, for asking what is busy then.
 pub fn horizon(wanted: Slot, days: i64) -> (Timestamp, Timestamp) {
@@ -82,26 +65,12 @@ pub fn nearest(
     found
 }
 
-/// The slots of a day that lie wholly in the usual hours on the clinic's clock.
-fn openings(day: civil::Date, duration: SignedDuration, zone: &TimeZone) -> Vec<Slot> {
-    let at = |time: civil::Time| -> Option<Zoned> { day.to_datetime(time).to_zoned(zone.clone()).ok() };
-    let (Some(opens), Some(closes)) = (at(OPENS), at(CLOSES)) else { return Vec::new() };
-    (0..)
-        .map_while(|n: i32| opens.checked_add((n * STEP_MINUTES).minutes()).ok())
-        .map_while(|start| Slot::new(start.timestamp(), duration).ok())
-        .take_while(|slot| slot.end() <= closes.timestamp())
-        .collect()
-}
-
-fn is_free(provider: ProviderId, slot: Slot, busy: &[Busy]) -> bool {
-    !busy.iter().any(|b| b.provider == provider && b.from < slot.end() && slot.start() < b.to)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::openings::{CLOSES, OPENS};
 
     fn dr(n: u128) -> Provider {
         Provider { id: uuid::Uuid::from_u128(n).into(), name: format!("Dr. {n}") }

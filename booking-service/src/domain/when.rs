@@ -60,6 +60,17 @@ impl When {
     }
 }
 
+/// Reads a day, `YYYY-MM-DD`. The error says what is wrong with it.
+pub fn date(text: &str) -> Result<civil::Date, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("is required".to_owned());
+    }
+    // jiff reads more than that: whole times, of which it takes the day.
+    let date: Option<civil::Date> = (text.len() == 10).then(|| text.parse().ok()).flatten();
+    date.ok_or_else(|| "is not a date like 2027-01-05".to_owned())
+}
+
 fn on_the_clock(local: civil::DateTime, zone: &TimeZone) -> Result<Timestamp, TimeProblem> {
     let at = zone.to_ambiguous_timestamp(local);
     match at.offset() {
@@ -107,6 +118,14 @@ mod tests {
         let later = "2027-01-05T14:00:01Z".parse().unwrap();
         assert_eq!(When::Instant(now).resolve(&TimeZone::UTC, now), Err(TimeProblem::Past));
         assert_eq!(When::Instant(later).resolve(&TimeZone::UTC, now), Ok(later));
+    }
+
+    #[test]
+    fn what_is_no_date_is_refused() {
+        assert_eq!(date(" 2027-01-05 "), Ok(civil::date(2027, 1, 5)));
+        for text in ["", "2027-02-30", "01/05/2027", "2027-1-5", "20270105", "2027-01-05T14:00", "tomorrow"] {
+            assert!(date(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -148,6 +148,7 @@ impl TryFrom<pb::ListAppointmentsRequest> for ListAppointments {
             state: number,
             page_size,
             page_token,
+            upcoming,
         } = request;
         let mut check = Check::default();
         let known = pb::AppointmentState::try_from(number).map_err(|_| "is not a state".to_owned());
@@ -158,9 +159,10 @@ impl TryFrom<pb::ListAppointmentsRequest> for ListAppointments {
             from: check.optional_time("start_time", start_time),
             to: check.optional_time("end_time", end_time),
             state: state_filter(state),
+            promised: false,
             patient_phone: None,
         };
         let page = check.page(page_size, &page_token);
-        check.finish(page.map(|(size, after)| Self { filter, size, after }))
+        check.finish(page.map(|(size, after)| Self { filter, upcoming, size, after }))
     }
 }

@@ -61,11 +61,17 @@ impl Check {
         let clinic = self.optional_id("slot.clinic_id", &clinic_id);
         let provider = self.optional_id("slot.provider_id", &provider_id);
         let when = self.when(when);
-        let duration = match duration {
-            None => Some(USUAL_DURATION),
-            Some(duration) => self.field("slot.duration", length(&duration)),
-        };
+        let duration = self.duration("slot.duration", duration);
         Some(SlotChoice { clinic, provider, when: when?, duration: duration? })
+    }
+
+    /// How long a visit is; the usual time when nobody says.
+    pub(super) fn duration(
+        &mut self,
+        field: &'static str,
+        duration: Option<prost_types::Duration>,
+    ) -> Option<SignedDuration> {
+        duration.map_or(Some(USUAL_DURATION), |duration| self.field(field, length(&duration)))
     }
 
     fn when(&mut self, when: Option<slot_choice::When>) -> Option<When> {

@@ -9,4 +9,5 @@ pub mod manage_clinics;
 pub mod manage_providers;
 pub mod read_appointments;
 pub mod refusals;
+pub mod search_slots;
 mod slots;

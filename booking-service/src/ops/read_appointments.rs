@@ -34,6 +34,8 @@ pub struct AppointmentName {
 pub struct ListAppointments {
     /// Which.
     pub filter: Filter,
+    /// Only those that are promised and have not begun.
+    pub upcoming: bool,
     /// How many.
     pub size: PageSize,
     /// After which.
@@ -67,7 +69,11 @@ pub async fn list_appointments(
     caller: &Caller,
     command: ListAppointments,
 ) -> Result<Page<Appointment>> {
-    let ListAppointments { mut filter, size, after } = command;
+    let ListAppointments { mut filter, upcoming, size, after } = command;
+    if upcoming {
+        filter.promised = true;
+        filter.from = filter.from.max(Some(app.clock.now()));
+    }
     if caller.voice {
         let number = caller.number().ok_or(Error::CallerNotIdentified)?;
         filter.patient_phone = Some(number.as_str().to_owned());

@@ -9,7 +9,7 @@ use crate::{
     },
     domain::{
         clinic::Clinic,
-        ids::ProviderId,
+        ids::{ClinicId, ProviderId},
         slot::{OpenSlot, Provider, Slot, SlotChoice},
         suggestions,
     },
@@ -38,17 +38,7 @@ impl Wanted {
 /// Makes out where, with whom and when. One round trip.
 pub(super) async fn make_out(app: &App, tx: &mut TenantTx, choice: &SlotChoice) -> Result<Wanted> {
     let SlotChoice { clinic, provider, when, duration } = choice;
-    let (clinic, providers) = match places::find(tx, *clinic, *provider).await? {
-        Place::Clinic(clinic, providers) => (clinic, providers),
-        Place::Unclear(names) => return Err(Error::ClinicRequired(names)),
-        Place::Nowhere => return Err(nowhere(choice)),
-    };
-    if providers.is_empty() {
-        return Err(match provider {
-            Some(id) => Error::not_found(Resource::Provider, id),
-            None => Error::NoProviders(clinic.name),
-        });
-    }
+    let (clinic, providers) = place(tx, *clinic, *provider).await?;
     let now = app.clock.now();
     let start = when
         .resolve(&clinic.zone, now)
@@ -57,11 +47,29 @@ pub(super) async fn make_out(app: &App, tx: &mut TenantTx, choice: &SlotChoice) 
     Ok(Wanted { clinic, providers, slot })
 }
 
-fn nowhere(choice: &SlotChoice) -> Error {
-    match choice.clinic {
-        Some(id) => Error::ClinicForbidden(id.to_string()),
-        None => Error::ClinicRequired(Vec::new()),
+/// Makes out where, and who comes into question: at least one, by id.
+pub(super) async fn place(
+    tx: &mut TenantTx,
+    clinic: Option<ClinicId>,
+    provider: Option<ProviderId>,
+) -> Result<(Clinic, Vec<Provider>)> {
+    let (found, providers) = match places::find(tx, clinic, provider).await? {
+        Place::Clinic(found, providers) => (found, providers),
+        Place::Unclear(names) => return Err(Error::ClinicRequired(names)),
+        Place::Nowhere => {
+            return Err(match clinic {
+                Some(id) => Error::ClinicForbidden(id.to_string()),
+                None => Error::ClinicRequired(Vec::new()),
+            });
+        }
+    };
+    if providers.is_empty() {
+        return Err(match provider {
+            Some(id) => Error::not_found(Resource::Provider, id),
+            None => Error::NoProviders(found.name),
+        });
     }
+    Ok((found, providers))
 }
 
 /// The free slots nearest to the one wanted.

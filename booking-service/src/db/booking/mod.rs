@@ -10,8 +10,8 @@ mod write;
 use jiff::Timestamp;
 
 pub use self::{
-    enter::{Entered, Entering, enter},
-    write::{Writing, Written, write},
+    enter::{ENTER, Entered, Entering, enter},
+    write::{WRITE, Writing, Written, write},
 };
 use crate::domain::slot::{LONGEST, Slot};
 

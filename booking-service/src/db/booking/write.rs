@@ -50,83 +50,85 @@ pub enum Written {
     CodeInUse,
 }
 
+/// The statement of [`write()`]: organisation, providers, now, start, end, the earliest moment at which something could begin that reaches in, appointment,
+/// clinic, patient, code, service, audit id, call, actor, role, action, request.
+pub const WRITE: &str = "
+    with lapsed as (
+        update appointment
+        set state = 'expired', hold_expires_at = null, version = version + 1, updated_at = $3
+        where org_id = $1 and provider_id = any ($2)
+            and hold_expires_at <= $3
+            and block_from < $5 and block_to > $4 and block_from > $6
+        returning 1
+    ), chosen as (
+        select p.provider_id
+        from unnest($2) with ordinality as p (provider_id, place)
+        where not exists (
+            select from appointment a
+            where a.org_id = $1 and a.provider_id = p.provider_id
+                and a.is_live and (a.hold_expires_at is null or a.hold_expires_at > $3)
+                and a.block_from < $5 and a.block_to > $4 and a.block_from > $6
+            offset 0
+        ) and not exists (
+            select from appointment a
+            join patient t on t.org_id = a.org_id and t.patient_id = a.patient_id
+            join patient me on me.org_id = a.org_id and me.patient_id = $9
+            where a.org_id = $1 and a.call_id = $13
+                and a.state in ('booked', 'confirmed')
+                and a.starts_at = $4 and a.ends_at = $5 and a.provider_id = any ($2)
+                -- The same person; who gave neither number nor e-mail is a new patient each time.
+                and (t.patient_id = me.patient_id or (
+                    t.name_folded = me.name_folded
+                    and coalesce(t.phone, t.email) is null and coalesce(me.phone, me.email) is null
+                ))
+        )
+        order by p.place
+        limit 1
+    ), booked as (
+        insert into appointment (
+            org_id, appointment_id, clinic_id, provider_id, patient_id, starts_at, ends_at, block_from, block_to,
+            state, confirmation_code, service_text, call_id, created_at, updated_at
+        )
+        select $1, $7, $8, chosen.provider_id, $9, $4, $5, $4, $5, 'booked', $10, $11, $13, $3, $3
+        from chosen
+        -- Counted, so that the holds are expired before the constraint looks at them.
+        where (select count(*) from lapsed) >= 0
+        on conflict on constraint appointment_no_overlap do nothing
+        returning provider_id
+    ), noted as (
+        insert into audit (
+            org_id, audit_id, at, actor, actor_role, action, outcome, resource, resource_id, request_id, call_id
+        )
+        select $1, $12, $3, $14, $15, $16, 'done', 'appointment', $7::text, $17, $13
+        from booked
+    )
+    select provider_id from booked
+";
+
 /// Writes the appointment for the first of the locked providers who is free, and its audit row. Holds of that time that ran out are
 /// expired on the way.
 pub async fn write(tx: &mut TenantTx, caller: &Caller, writing: Writing<'_>) -> Result<Written> {
     let Writing { rpc, appointment, clinic, patient, locked, slot, code, service_text, now } = writing;
-    let written = sqlx::query_scalar(
-        "
-        with lapsed as (
-            update appointment
-            set state = 'expired', hold_expires_at = null, version = version + 1, updated_at = $3
-            where org_id = $1 and provider_id = any ($2)
-                and hold_expires_at <= $3
-                and block_from < $5 and block_to > $4 and block_from > $6
-            returning 1
-        ), chosen as (
-            select p.provider_id
-            from unnest($2) with ordinality as p (provider_id, place)
-            where not exists (
-                select from appointment a
-                where a.org_id = $1 and a.provider_id = p.provider_id
-                    and a.is_live and (a.hold_expires_at is null or a.hold_expires_at > $3)
-                    and a.block_from < $5 and a.block_to > $4 and a.block_from > $6
-                offset 0
-            ) and not exists (
-                select from appointment a
-                join patient t on t.org_id = a.org_id and t.patient_id = a.patient_id
-                join patient me on me.org_id = a.org_id and me.patient_id = $9
-                where a.org_id = $1 and a.call_id = $13
-                    and a.state in ('booked', 'confirmed')
-                    and a.starts_at = $4 and a.ends_at = $5 and a.provider_id = any ($2)
-                    -- The same person; who gave neither number nor e-mail is a new patient each time.
-                    and (t.patient_id = me.patient_id or (
-                        t.name_folded = me.name_folded
-                        and coalesce(t.phone, t.email) is null and coalesce(me.phone, me.email) is null
-                    ))
-            )
-            order by p.place
-            limit 1
-        ), booked as (
-            insert into appointment (
-                org_id, appointment_id, clinic_id, provider_id, patient_id, starts_at, ends_at, block_from, block_to,
-                state, confirmation_code, service_text, call_id, created_at, updated_at
-            )
-            select $1, $7, $8, chosen.provider_id, $9, $4, $5, $4, $5, 'booked', $10, $11, $13, $3, $3
-            from chosen
-            -- Counted, so that the holds are expired before the constraint looks at them.
-            where (select count(*) from lapsed) >= 0
-            on conflict on constraint appointment_no_overlap do nothing
-            returning provider_id
-        ), noted as (
-            insert into audit (
-                org_id, audit_id, at, actor, actor_role, action, outcome, resource, resource_id, request_id, call_id
-            )
-            select $1, $12, $3, $14, $15, $16, 'done', 'appointment', $7::text, $17, $13
-            from booked
-        )
-        select provider_id from booked
-        ",
-    )
-    .bind(tx.org)
-    .bind(locked)
-    .bind(now.to_sqlx())
-    .bind(slot.start().to_sqlx())
-    .bind(slot.end().to_sqlx())
-    .bind(earliest_block(slot).to_sqlx())
-    .bind(appointment)
-    .bind(clinic)
-    .bind(patient)
-    .bind(code)
-    .bind(service_text)
-    .bind(AuditId::generate())
-    .bind(caller.call_id())
-    .bind(&*caller.subject)
-    .bind(caller.role.as_str())
-    .bind(rpc.name)
-    .bind(caller.request.id.as_deref())
-    .fetch_optional(tx.conn())
-    .await;
+    let written = sqlx::query_scalar(WRITE)
+        .bind(tx.org)
+        .bind(locked)
+        .bind(now.to_sqlx())
+        .bind(slot.start().to_sqlx())
+        .bind(slot.end().to_sqlx())
+        .bind(earliest_block(slot).to_sqlx())
+        .bind(appointment)
+        .bind(clinic)
+        .bind(patient)
+        .bind(code)
+        .bind(service_text)
+        .bind(AuditId::generate())
+        .bind(caller.call_id())
+        .bind(&*caller.subject)
+        .bind(caller.role.as_str())
+        .bind(rpc.name)
+        .bind(caller.request.id.as_deref())
+        .fetch_optional(tx.conn())
+        .await;
     match written {
         Err(error) if breaks(&error, "appointment_confirmation_code_unique") => Ok(Written::CodeInUse),
         Err(error) if breaks(&error, "appointment_no_overlap") => Ok(Written::Taken),
