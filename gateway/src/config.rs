@@ -14,6 +14,10 @@ pub struct Config {
     /// Where the booking service is.
     #[arg(long, env = "GATEWAY_BOOKING_URL", value_parser = absolute)]
     pub booking_url: http::Uri,
+    /// Where the voice platform reaches this gateway, like <https://book.example.com>; the tool definitions name it. Without it they
+    /// name the host that they were asked at.
+    #[arg(long, env = "GATEWAY_PUBLIC_URL", value_parser = public)]
+    pub public_url: Option<http::Uri>,
     /// How long a request may take. Below the voice platform's own 20 seconds, so that the caller hears something true from us.
     #[arg(long, env = "GATEWAY_DEADLINE", default_value = "8s", value_parser = deadline)]
     pub deadline: Duration,
@@ -33,6 +37,12 @@ fn absolute(text: &str) -> Result<http::Uri, String> {
     // TLS between the two is for a mesh or a tunnel: to accept https and speak in the clear would be worse than to refuse it.
     let is_absolute = url.scheme_str() == Some("http") && url.authority().is_some();
     if is_absolute { Ok(url) } else { Err("not a URL like http://127.0.0.1:50051".to_owned()) }
+}
+
+fn public(text: &str) -> Result<http::Uri, String> {
+    let url: http::Uri = text.parse().map_err(|_| "not a URL".to_owned())?;
+    let is_web = matches!(url.scheme_str(), Some("http" | "https")) && url.query().is_none();
+    if is_web { Ok(url) } else { Err("not a URL like https://book.example.com".to_owned()) }
 }
 
 fn deadline(text: &str) -> Result<Duration, String> {

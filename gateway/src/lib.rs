@@ -3,9 +3,11 @@
 //! A request comes in at [`routes`], is read there (a voice platform's message by [`vapi`]), becomes a call of one of the
 //! [`tools`], and goes through [`upstream`] to the booking service. What comes back is a sentence or a [`problem`].
 
+mod app;
 pub mod config;
 mod credential;
 mod hex;
+mod metrics;
 mod problem;
 mod routes;
 mod say;

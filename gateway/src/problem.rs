@@ -13,7 +13,7 @@ use serde::Serialize;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::{say, tools::SlotJson};
+use crate::{say, tools::SlotJson, vapi::arguments::Unusable};
 
 /// A refusal that a program, a person and a voice can each use.
 #[derive(Clone, Debug, Serialize)]
@@ -57,9 +57,41 @@ impl Problem {
         Self::invalid("UNREADABLE", detail.to_owned(), format!("The request could not be read: {detail}."))
     }
 
+    /// The request is longer than any that is meant.
+    pub(crate) fn too_large() -> Self {
+        let say = "That is more than can be taken at once.".to_owned();
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "INVALID_REQUEST",
+            "TOO_LARGE".to_owned(),
+            "the body is longer than 4 MiB".to_owned(),
+            say,
+        )
+    }
+
     /// There is no such tool.
     pub(crate) fn unknown_tool(say: String) -> Self {
         Self::invalid("UNKNOWN_TOOL", "there is no such tool".to_owned(), say)
+    }
+
+    /// Arguments that cannot be used at all.
+    pub(crate) fn unusable(why: Unusable) -> Self {
+        match why {
+            Unusable::CutOff => {
+                Self::unreadable("the arguments are cut off; please send fewer or shorter ones")
+            }
+            Unusable::NotAnObject => Self::unreadable("the arguments are not a JSON object"),
+            Unusable::Encrypted => {
+                let detail = "the arguments are encrypted, and nobody here can decrypt them";
+                Self {
+                    reason: "ARGUMENTS_ENCRYPTED".to_owned(),
+                    say: "Some of that came encrypted, and I cannot read it. Please have the connection set up without \
+                          encryption."
+                        .to_owned(),
+                    ..Self::unreadable(detail)
+                }
+            }
+        }
     }
 
     /// Arguments are of the wrong type.
@@ -182,7 +214,7 @@ impl From<Status> for Problem {
 fn argument(field: &str) -> &str {
     match field {
         "slot.when" => "appointment_time",
-        "slot.duration" => "duration_minutes",
+        "slot.duration" | "duration" => "duration_minutes",
         "patient.name" => "patient_name",
         "patient.phone" => "patient_phone",
         "patient.email" => "patient_email",

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use proto::booking::v1 as pb;
 
-use crate::problem::InvalidParam;
+use crate::{problem::InvalidParam, tools::status};
 
 /// What is said when something is refused.
 pub(crate) fn refusal(
@@ -118,6 +118,42 @@ pub(crate) fn availability(check: &pb::CheckSlotResponse) -> String {
             format!("Free: {} with {}. It is not booked yet.", slot.spoken_start_time, slot.provider_name)
         }
         _ => taken(&check.alternatives),
+    }
+}
+
+/// What is free on a day. All of it: the model has to choose among it, and mostly reads out a part.
+pub(crate) fn free_on(found: &pb::SearchSlotsResponse) -> String {
+    let day = &found.spoken_date;
+    let Some(first) = found.slots.first() else {
+        return format!("Nothing is free on {day}. Please ask for another day.");
+    };
+    let times: Vec<&str> = found
+        .slots
+        .iter()
+        .map(|slot| slot.spoken_start_time.split_once(" at ").map_or("", |(_, time)| time))
+        .collect();
+    let of_one = found.slots.iter().all(|slot| slot.provider_id == first.provider_id);
+    let with = if of_one { format!(" with {}", first.provider_name) } else { String::new() };
+    format!("Free on {day}{with}: {}. Nothing is booked yet.", list(&times, "and"))
+}
+
+/// What somebody has coming.
+pub(crate) fn found(appointments: &[pb::Appointment], more: bool) -> String {
+    let one = |appointment: &pb::Appointment| {
+        let state = match status(appointment.state()) {
+            "booked" | "confirmed" => String::new(),
+            other => format!(" ({})", spaced(other)),
+        };
+        format!("{} with {}{state}", appointment.spoken_start_time, appointment.provider_name)
+    };
+    match appointments {
+        [] => "I find no coming appointment.".to_owned(),
+        [appointment] => format!("There is one appointment: {}.", one(appointment)),
+        several => {
+            let spoken: Vec<String> = several.iter().map(one).collect();
+            let count = if more { format!("more than {}", several.len()) } else { several.len().to_string() };
+            format!("There are {count} appointments: {}.", spoken.join("; "))
+        }
     }
 }
 

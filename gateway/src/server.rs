@@ -1,13 +1,13 @@
 //! Binds the port, then serves until told to stop.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Config, routes, upstream::Upstream};
+use crate::{app::App, config::Config, metrics::Metrics, routes, upstream::Upstream};
 
 /// A server whose port is bound and that is not serving yet.
 #[derive(Debug)]
@@ -23,8 +23,12 @@ impl Server {
         let listener = TcpListener::bind(config.address)
             .await
             .with_context(|| format!("cannot listen on {}", config.address))?;
-        let upstream = Upstream::new(config.booking_url.clone(), config.deadline);
-        Ok(Self { listener, router: routes::router(upstream), grace: config.shutdown_grace })
+        let app = App {
+            upstream: Upstream::new(config.booking_url.clone(), config.deadline),
+            metrics: Arc::new(Metrics::default()),
+            public_url: config.public_url.as_ref().map(|url| url.to_string().trim_end_matches('/').into()),
+        };
+        Ok(Self { listener, router: routes::router(app), grace: config.shutdown_grace })
     }
 
     /// Where HTTP will be served.

@@ -9,6 +9,7 @@ use proto::booking::v1::{
     self as pb, appointment_service_client::AppointmentServiceClient,
     availability_service_client::AvailabilityServiceClient, identity_service_client::IdentityServiceClient,
 };
+use proto::trace::{TRACEPARENT, TraceParent};
 use rand::RngExt as _;
 use sha2::{Digest as _, Sha256};
 use tonic::{
@@ -48,6 +49,8 @@ pub(crate) struct Context {
     pub(crate) credential: Option<String>,
     /// Ties together what is logged.
     pub(crate) request_id: String,
+    /// The trace that it belongs to.
+    pub(crate) trace: TraceParent,
     /// Makes the request repeatable.
     pub(crate) idempotency_key: Option<String>,
     /// The telephone call, as the platform's envelope says.
@@ -91,6 +94,39 @@ impl Upstream {
     ) -> Result<pb::CheckSlotResponse, Status> {
         self.send(context, message, async |channel, request| {
             AvailabilityServiceClient::new(channel).check_slot(request).await
+        })
+        .await
+    }
+
+    pub(crate) async fn search_slots(
+        &self,
+        context: &Context,
+        message: pb::SearchSlotsRequest,
+    ) -> Result<pb::SearchSlotsResponse, Status> {
+        self.send(context, message, async |channel, request| {
+            AvailabilityServiceClient::new(channel).search_slots(request).await
+        })
+        .await
+    }
+
+    pub(crate) async fn list_appointments(
+        &self,
+        context: &Context,
+        message: pb::ListAppointmentsRequest,
+    ) -> Result<pb::ListAppointmentsResponse, Status> {
+        self.send(context, message, async |channel, request| {
+            AppointmentServiceClient::new(channel).list_appointments(request).await
+        })
+        .await
+    }
+
+    pub(crate) async fn get_appointment(
+        &self,
+        context: &Context,
+        message: pb::GetAppointmentRequest,
+    ) -> Result<pb::GetAppointmentResponse, Status> {
+        self.send(context, message, async |channel, request| {
+            AppointmentServiceClient::new(channel).get_appointment(request).await
         })
         .await
     }
@@ -169,7 +205,22 @@ impl Upstream {
     }
 }
 
+/// A key made of what knows a request again. A part's length goes before it, so that no two lists of parts look alike.
+pub(crate) fn derived_key(kind: &str, parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    format!("{kind}-{}", hex(&hash.finalize()))
+}
+
 impl Context {
+    /// The same, repeatable under a key.
+    pub(crate) fn keyed(&self, key: String) -> Self {
+        Self { idempotency_key: Some(key), ..self.clone() }
+    }
+
     fn write(&self, metadata: &mut MetadataMap) {
         let mut set = |name: &'static str, value: Option<&str>| {
             // What a header cannot carry is refused like what is empty: there, with a reason.
@@ -181,6 +232,7 @@ impl Context {
         let credential = self.credential.as_ref().filter(|token| token.len() <= LONGEST_CREDENTIAL);
         set("authorization", credential.map(|token| format!("Bearer {token}")).as_deref());
         set("x-request-id", Some(&self.request_id));
+        set(TRACEPARENT, Some(&self.trace.to_string()));
         set(
             "idempotency-key",
             self.idempotency_key.as_deref().map(|key| if key.len() <= 255 { key } else { "" }),
@@ -192,7 +244,7 @@ impl Context {
 }
 
 /// An id as a header can carry it: what is long or not ASCII is told by its hash, which is as good for knowing it again.
-fn portable(id: &str) -> Cow<'_, str> {
+pub(crate) fn portable(id: &str) -> Cow<'_, str> {
     if id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Cow::Borrowed(id);
     }

@@ -5,10 +5,12 @@ use proto::booking::v1::{
 };
 use reqwest::StatusCode;
 use serde_json::json;
+use tonic::Status;
+use tonic_types::StatusExt as _;
 
 use crate::harness::{
     TestApp,
-    fixtures::{Clinic, VapiCall, booking, booking_of, minutes, slot},
+    fixtures::{Clinic, VapiCall, booking, booking_of, minutes, reason, slot},
     with_token,
 };
 
@@ -136,4 +138,110 @@ async fn the_tool_says_free_or_what_is_free_instead() {
             "time_zone": "America/New_York",
         })
     );
+}
+
+async fn search(
+    app: &TestApp,
+    token: &str,
+    message: pb::SearchSlotsRequest,
+) -> Result<pb::SearchSlotsResponse, Status> {
+    let mut availability = AvailabilityServiceClient::new(app.grpc.clone());
+    Ok(availability.search_slots(with_token(token, message)).await?.into_inner())
+}
+
+fn day(date: &str) -> pb::SearchSlotsRequest {
+    pb::SearchSlotsRequest { date: date.to_owned(), ..Default::default() }
+}
+
+#[tokio::test]
+async fn a_days_free_times_are_listed_and_each_can_be_booked() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    app.book(&clinic.admin, booking(&clinic, NINE_AM)).await.unwrap();
+    let found = search(&app, &clinic.admin, day("2027-01-05")).await.unwrap();
+    assert_eq!(
+        (found.clinic_id.as_str(), found.time_zone.as_str()),
+        (clinic.id.as_str(), "America/New_York")
+    );
+    assert_eq!((found.date.as_str(), found.spoken_date.as_str()), ("2027-01-05", "Tuesday, January 5, 2027"));
+    assert_eq!(found.slots.len(), 15, "sixteen half hours, and one is taken");
+    assert_eq!(found.slots[0].spoken_start_time, "Tuesday, January 5, 2027 at 9:30 AM");
+    for open in found.slots {
+        let choice = pb::SlotChoice {
+            clinic_id: open.clinic_id,
+            provider_id: open.provider_id,
+            when: Some(When::Timestamp(open.start_time.unwrap())),
+            duration: None,
+        };
+        app.book(&clinic.admin, booking_of(choice)).await.unwrap();
+    }
+    assert_eq!(search(&app, &clinic.admin, day("2027-01-05")).await.unwrap().slots, []);
+    // Who is free when somebody is not is offered instead.
+    let other = app.provider(&clinic, "Dr. Ben Ito").await;
+    let found = search(&app, &clinic.admin, day("2027-01-05")).await.unwrap();
+    assert!(found.slots.len() == 16 && found.slots.iter().all(|slot| slot.provider_id == other));
+    let asked = pb::SearchSlotsRequest { provider_id: clinic.provider.clone(), ..day("2027-01-05") };
+    assert_eq!(search(&app, &clinic.admin, asked).await.unwrap().slots, []);
+}
+
+#[tokio::test]
+async fn a_day_that_is_over_or_is_none_is_refused() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let status = search(&app, &clinic.admin, day("2020-01-01")).await.unwrap_err();
+    assert_eq!(reason(&status), "START_IN_THE_PAST");
+    let wrong = pb::SearchSlotsRequest {
+        clinic_id: "x".into(),
+        provider_id: "y".into(),
+        date: "tomorrow".into(),
+        duration: Some(minutes(0)),
+    };
+    let status = search(&app, &clinic.admin, wrong).await.unwrap_err();
+    let details = status.get_error_details();
+    let fields: Vec<&str> = details
+        .bad_request()
+        .unwrap()
+        .field_violations
+        .iter()
+        .map(|violation| violation.field.as_str())
+        .collect();
+    assert_eq!(fields, ["clinic_id", "provider_id", "date", "duration"]);
+}
+
+#[tokio::test]
+async fn today_only_what_is_still_to_come_is_listed() {
+    let app = TestApp::start().await;
+    let noon: jiff::Timestamp = "2027-01-05T17:00:00Z".parse().unwrap();
+    app.app.clock.advance(noon.duration_since(app.app.clock.now()));
+    let clinic = app.clinic().await;
+    let found = search(&app, &clinic.admin, day("2027-01-05")).await.unwrap();
+    assert_eq!(found.slots[0].spoken_start_time, "Tuesday, January 5, 2027 at 12:30 PM");
+    let long = pb::SearchSlotsRequest { duration: Some(minutes(8 * 60 + 1)), ..day("2027-01-06") };
+    assert_eq!(search(&app, &clinic.admin, long).await.unwrap().slots, []);
+}
+
+#[tokio::test]
+async fn the_assistant_hears_a_days_free_times_as_one_sentence() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let call = VapiCall { id: "call-1", number: "+17185550199" };
+    let ask = async |arguments| app.vapi(&clinic.voice, &call, "check_availability", arguments).await;
+    let hour = json!({"date": "2027-01-05", "duration": 420});
+    assert_eq!(
+        ask(hour).await,
+        "Free on Tuesday, January 5, 2027 with Dr. Ana Reyes: 9 AM, 9:30 AM, and 10 AM. Nothing is booked yet."
+    );
+    let said = ask(json!({"date": "2027-01-05", "duration": 600})).await;
+    assert_eq!(said, "Nothing is free on Tuesday, January 5, 2027. Please ask for another day.");
+    let said = ask(json!({"date": "2020-01-05"})).await;
+    assert!(said.starts_with("That time has passed already. Today is "), "{said}");
+    let said = ask(json!({"date": "05/01/2027"})).await;
+    assert!(said.contains("date is not a date like 2027-01-05") && said.contains("Today is "), "{said}");
+    let said = ask(json!({"date": "2027-01-05", "time": "9:00"})).await;
+    assert!(said.starts_with("Free: Tuesday, January 5, 2027 at 9 AM"), "{said}");
+    let direct =
+        json!({"tool": "check_availability", "params": {"date": "2027-01-05", "duration_minutes": 480}});
+    let (status, body) = app.post(Some(&clinic.admin), &direct).await;
+    assert_eq!((status, &body["available"]), (StatusCode::OK, &json!(true)));
+    assert_eq!(body["slots"][0]["start_time"], "2027-01-05T14:00:00.000Z");
 }

@@ -1,5 +1,6 @@
 //! Callers on the telephone: what they may see, what they have to prove, and what is on record of it.
 
+use booking_service::domain::ids::ClinicId;
 use proto::booking::v1::{self as pb, appointment_service_client::AppointmentServiceClient};
 use serde_json::json;
 use tonic::Code;
@@ -96,4 +97,50 @@ async fn every_look_at_a_patients_data_is_on_record() {
     .await
     .unwrap();
     assert_eq!(seen, ["BookAppointment", "GetAppointment", "ListAppointments"]);
+}
+
+#[tokio::test]
+async fn a_caller_hears_what_they_have_coming() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let own = VapiCall { id: "call-1", number: "+17185550199" };
+    let strange = VapiCall { id: "call-2", number: "+12125550142" };
+    let find = async |call, arguments| app.vapi(&clinic.voice, call, "find_appointments", arguments).await;
+    assert_eq!(find(&own, json!({})).await, "I find no coming appointment.");
+    let first = app.book(&clinic.admin, booking(&clinic, TWO_PM)).await.unwrap();
+    app.book(&clinic.admin, booking(&clinic, "2027-01-06T19:00:00Z")).await.unwrap();
+    let cancelled = app.book(&clinic.admin, booking(&clinic, "2027-01-07T19:00:00Z")).await.unwrap();
+    let code = json!({"confirmation_code": cancelled.confirmation_code});
+    app.vapi(&clinic.voice, &own, "cancel_appointment", code.clone()).await;
+    assert_eq!(
+        find(&own, json!({})).await,
+        "There are 2 appointments: Tuesday, January 5, 2027 at 2 PM with Dr. Ana Reyes; \
+         Wednesday, January 6, 2027 at 2 PM with Dr. Ana Reyes."
+    );
+    assert_eq!(find(&strange, json!({})).await, "I find no coming appointment.");
+    let said = find(&strange, json!({"code": first.confirmation_code})).await;
+    assert_eq!(said, "There is one appointment: Tuesday, January 5, 2027 at 2 PM with Dr. Ana Reyes.");
+    let said = find(&strange, code).await;
+    assert!(said.ends_with("with Dr. Ana Reyes (cancelled)."), "{said}");
+    let withheld = VapiCall { id: "call-3", number: "anonymous" };
+    let said = find(&withheld, json!({})).await;
+    assert!(said.starts_with("I do not know the number you are calling from"), "{said}");
+    let said = find(&own, json!({"clinic_id": ClinicId::generate().to_string()})).await;
+    assert_eq!(said, "That clinic cannot be reached over this connection.");
+    // What has begun is not to come.
+    app.app.clock.advance(first_start(&first).duration_since(app.app.clock.now()));
+    let admin = app.token_for(&clinic);
+    let (_, body) = app.post(Some(&admin), &json!({"tool": "find_appointments"})).await;
+    let starts: Vec<&str> = body["appointments"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| a["scheduled_at"].as_str().unwrap())
+        .collect();
+    assert_eq!(starts, ["2027-01-05T19:00:00.000Z", "2027-01-06T19:00:00.000Z"][1..]);
+}
+
+fn first_start(appointment: &pb::Appointment) -> jiff::Timestamp {
+    let start = appointment.start_time.unwrap();
+    jiff::Timestamp::from_second(start.seconds + 1).unwrap()
 }

@@ -13,4 +13,5 @@ mod refusals;
 mod schema;
 mod settings;
 mod tenancy;
+mod vapi_corpus;
 mod vapi_messages;

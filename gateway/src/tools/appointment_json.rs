@@ -96,7 +96,8 @@ fn minutes(appointment: &pb::Appointment) -> Option<i64> {
     Some((end.seconds - start.seconds) / 60)
 }
 
-fn status(state: pb::AppointmentState) -> &'static str {
+/// The state as one word.
+pub(crate) fn status(state: pb::AppointmentState) -> &'static str {
     match state {
         pb::AppointmentState::Unspecified => "unknown",
         pb::AppointmentState::Held => "held",

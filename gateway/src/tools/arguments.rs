@@ -1,6 +1,7 @@
 //! Arguments as models write them: names in any style, numbers as text, null for nothing.
 
 use proto::booking::v1::slot_choice;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -48,6 +49,34 @@ impl<'de> Deserialize<'de> for Minutes {
         // What cannot be a duration either way is refused here, before it could overflow on the way to seconds.
         let minutes = minutes.filter(|minutes: &i64| minutes.abs() <= 1_000_000);
         Ok(minutes.map_or(Self::Wrong("must be a whole number of minutes"), Self::Value))
+    }
+}
+
+impl JsonSchema for Text {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Text".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+impl JsonSchema for Minutes {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Minutes".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer" })
     }
 }
 
@@ -151,6 +180,32 @@ pub(super) fn when(text: &str) -> Option<slot_choice::When> {
     })
 }
 
+/// A day and a time of it as one, where they come apart: `2027-01-05` and `14:00` are `2027-01-05T14:00`.
+pub(super) fn joined(date: &str, time: &str) -> String {
+    let (date, time) = (date.trim(), time.trim());
+    let is_clock = time.len() <= 8
+        && time.split(':').count() > 1
+        && time.bytes().all(|b| b == b':' || b.is_ascii_digit());
+    match (date.is_empty(), time.is_empty()) {
+        (true, _) => time.to_owned(),
+        (_, true) => date.to_owned(),
+        _ if is_day(date) && is_clock => {
+            format!("{date}T{}{time}", if time.find(':') == Some(1) { "0" } else { "" })
+        }
+        // Both are whole, or in words; a whole time says its day itself.
+        _ if time.bytes().take(4).filter(u8::is_ascii_digit).count() == 4 => time.to_owned(),
+        _ => format!("{date} {time}"),
+    }
+}
+
+/// Whether it is a day alone, as `YYYY-MM-DD`.
+pub(super) fn is_day(text: &str) -> bool {
+    let digit = |(place, byte): (usize, u8)| {
+        if matches!(place, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() }
+    };
+    text.len() == 10 && text.bytes().enumerate().all(digit)
+}
+
 /// Minutes as a duration.
 pub(super) fn duration(minutes: Option<i64>) -> Option<prost_types::Duration> {
     minutes.map(|minutes| prost_types::Duration { seconds: minutes * 60, nanos: 0 })
@@ -209,5 +264,21 @@ mod tests {
         assert!(matches!(when("2027-02-30T14:00:00Z"), Some(When::LocalTime(_))));
         assert!(matches!(when("next Tuesday at two"), Some(When::Spoken(_))));
         assert_eq!(when("  "), None);
+    }
+
+    #[test]
+    fn a_day_and_a_time_are_put_together() {
+        for (date, time, both) in [
+            ("2027-01-05", "14:00", "2027-01-05T14:00"),
+            ("2027-01-05", "9:30", "2027-01-05T09:30"),
+            (" 2027-01-05 ", "14:00:00", "2027-01-05T14:00:00"),
+            ("", "2027-01-05T14:00", "2027-01-05T14:00"),
+            ("2027-01-05", "2027-01-05T14:00:00Z", "2027-01-05T14:00:00Z"),
+            ("2027-01-05", "", "2027-01-05"),
+            ("2027-01-05", "two in the afternoon", "2027-01-05 two in the afternoon"),
+            ("next Tuesday", "14:00", "next Tuesday 14:00"),
+        ] {
+            assert_eq!(joined(date, time), both);
+        }
     }
 }

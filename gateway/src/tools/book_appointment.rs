@@ -1,13 +1,14 @@
 //! `book_appointment`: books a time for a patient.
 
 use proto::booking::v1::{self as pb, book_appointment_request::What};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tonic::Status;
 
 use super::{
     Answer, appointment_json,
-    arguments::{Check, Minutes, Text, duration, read, when},
+    arguments::{Check, Minutes, Text, duration, joined, read, when},
 };
 use crate::{
     problem::Problem,
@@ -15,10 +16,11 @@ use crate::{
     upstream::{Context, Upstream},
 };
 
-/// Book an appointment for the caller at a time that they have agreed to.
-#[derive(Debug, Default, Deserialize)]
+/// Book an appointment for the caller at a time that they have agreed to. It is booked only when the answer begins with "Booked".
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-struct Arguments {
+#[schemars(extend("required" = ["patient_name", "appointment_time"]))]
+pub(super) struct Arguments {
     /// The clinic's id. Leave it out where there is only one clinic.
     clinic_id: Text,
     /// The provider's id. Leave it out if anybody will do.
@@ -31,6 +33,9 @@ struct Arguments {
     patient_email: Text,
     /// When the appointment begins: a date and time on the clinic's clock like 2027-01-05T14:00, or with an offset.
     appointment_time: Text,
+    /// The day alone, from models that part it from the time.
+    #[schemars(skip)]
+    date: Text,
     /// How long it takes, in minutes. Leave it out for the usual 30.
     duration_minutes: Minutes,
     /// What the patient comes for, in their words.
@@ -53,6 +58,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("datetime", "appointment_time"),
     ("date_time", "appointment_time"),
     ("scheduled_at", "appointment_time"),
+    ("appointment_date", "date"),
+    ("day", "date"),
     ("duration", "duration_minutes"),
     ("service_text", "service"),
     ("reason", "service"),
@@ -79,7 +86,7 @@ pub(super) async fn call(
     Ok(Answer::new(say, facts))
 }
 
-fn request(given: Map<String, Value>) -> Result<pb::BookAppointmentRequest, Problem> {
+pub(super) fn request(given: Map<String, Value>) -> Result<pb::BookAppointmentRequest, Problem> {
     let Arguments {
         clinic_id,
         provider_id,
@@ -87,14 +94,16 @@ fn request(given: Map<String, Value>) -> Result<pb::BookAppointmentRequest, Prob
         patient_phone,
         patient_email,
         appointment_time,
+        date,
         duration_minutes,
         service,
     } = read(given, ALIASES)?;
     let mut check = Check::default();
+    let date = check.text("date", date);
     let slot = pb::SlotChoice {
         clinic_id: check.text("clinic_id", clinic_id),
         provider_id: check.text("provider_id", provider_id),
-        when: when(&check.text("appointment_time", appointment_time)),
+        when: when(&joined(&date, &check.text("appointment_time", appointment_time))),
         duration: duration(check.value("duration_minutes", duration_minutes)),
     };
     let patient = pb::PatientDetails {

@@ -1,6 +1,7 @@
 //! `cancel_appointment`: calls an appointment off.
 
 use proto::booking::v1 as pb;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tonic::Status;
@@ -15,10 +16,10 @@ use crate::{
     upstream::{Context, Upstream},
 };
 
-/// Cancel an appointment that the caller has.
-#[derive(Debug, Default, Deserialize)]
+/// Cancel an appointment that the caller has, once they have said which one and that they mean it. One of code and id is needed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-struct Arguments {
+pub(super) struct Arguments {
     /// The six-character confirmation code that the caller was given.
     confirmation_code: Text,
     /// The appointment's id, if it is known and the caller calls from the number it was booked with.
@@ -40,6 +41,15 @@ pub(super) async fn call(
     context: &Context,
     given: Map<String, Value>,
 ) -> Result<Answer, Problem> {
+    let response = upstream.cancel_appointment(context, request(given)?).await?;
+    let Some(appointment) = response.appointment else {
+        return Err(Status::internal("the booking service answered without an appointment").into());
+    };
+    let facts = json!({ "appointment": appointment_json::appointment(&appointment) });
+    Ok(Answer::new(say::cancelled(&appointment), facts))
+}
+
+pub(super) fn request(given: Map<String, Value>) -> Result<pb::CancelAppointmentRequest, Problem> {
     let Arguments { confirmation_code, appointment_id, reason } = read(given, ALIASES)?;
     let mut check = Check::default();
     let request = pb::CancelAppointmentRequest {
@@ -48,10 +58,5 @@ pub(super) async fn call(
         reason: check.text("reason", reason),
     };
     check.finish()?;
-    let response = upstream.cancel_appointment(context, request).await?;
-    let Some(appointment) = response.appointment else {
-        return Err(Status::internal("the booking service answered without an appointment").into());
-    };
-    let facts = json!({ "appointment": appointment_json::appointment(&appointment) });
-    Ok(Answer::new(say::cancelled(&appointment), facts))
+    Ok(request)
 }

@@ -1,12 +1,13 @@
-//! `check_availability`: says whether a time is free, and what is free near it.
+//! `check_availability`: says what is free on a day, or whether a time is free and what is near it.
 
 use proto::booking::v1 as pb;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
     Answer, SlotJson,
-    arguments::{Check, Minutes, Text, duration, read, when},
+    arguments::{Check, Minutes, Text, duration, is_day, joined, read, when},
 };
 use crate::{
     problem::Problem,
@@ -14,48 +15,116 @@ use crate::{
     upstream::{Context, Upstream},
 };
 
-/// Find out whether a time is free before booking it.
-#[derive(Debug, Default, Deserialize)]
+/// Find out what is free on a day, or whether a time is free, before booking it. Nothing is booked by asking.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-struct Arguments {
+pub(super) struct Arguments {
     /// The clinic's id. Leave it out where there is only one clinic.
     clinic_id: Text,
     /// The provider's id. Leave it out if anybody will do.
     provider_id: Text,
-    /// The time in question: a date and time on the clinic's clock like 2027-01-05T14:00, or with an offset.
+    /// The day in question on the clinic's calendar, like 2027-01-05, to hear all of its free times.
+    date: Text,
+    /// The time in question, to hear whether it is free: a date and time on the clinic's clock like 2027-01-05T14:00, or with an
+    /// offset. Give either this or the date.
     appointment_time: Text,
     /// How long the visit takes, in minutes. Leave it out for the usual 30.
     duration_minutes: Minutes,
 }
 
-const ALIASES: &[(&str, &str)] = &[
+pub(super) const ALIASES: &[(&str, &str)] = &[
     ("start_time", "appointment_time"),
     ("start", "appointment_time"),
     ("time", "appointment_time"),
     ("datetime", "appointment_time"),
     ("date_time", "appointment_time"),
-    ("date", "appointment_time"),
+    ("scheduled_at", "appointment_time"),
+    ("appointment_date", "date"),
+    ("day", "date"),
+    ("start_date", "date"),
+    ("preferred_date", "date"),
     ("duration", "duration_minutes"),
 ];
+
+/// What the arguments ask for.
+#[derive(Debug, PartialEq)]
+pub(super) enum Request {
+    /// The free times of a day.
+    Day(pb::SearchSlotsRequest),
+    /// One time.
+    Time(pb::CheckSlotRequest),
+}
 
 pub(super) async fn call(
     upstream: &Upstream,
     context: &Context,
     given: Map<String, Value>,
 ) -> Result<Answer, Problem> {
-    let Arguments { clinic_id, provider_id, appointment_time, duration_minutes } = read(given, ALIASES)?;
+    match request(given)? {
+        Request::Day(request) => {
+            let found = upstream.search_slots(context, request).await?;
+            let say = say::free_on(&found);
+            let slots: Vec<SlotJson> = found.slots.into_iter().map(SlotJson::from).collect();
+            let facts = json!({ "available": !slots.is_empty(), "date": found.date, "slots": slots });
+            Ok(Answer::new(say, facts))
+        }
+        Request::Time(request) => {
+            let found = upstream.check_slot(context, request).await?;
+            let say = say::availability(&found);
+            let pb::CheckSlotResponse { available, slot, alternatives } = found;
+            let free = if available { slot.into_iter().collect() } else { alternatives };
+            let slots: Vec<SlotJson> = free.into_iter().map(SlotJson::from).collect();
+            Ok(Answer::new(say, json!({ "available": available, "slots": slots })))
+        }
+    }
+}
+
+pub(super) fn request(given: Map<String, Value>) -> Result<Request, Problem> {
+    let Arguments { clinic_id, provider_id, date, appointment_time, duration_minutes } =
+        read(given, ALIASES)?;
     let mut check = Check::default();
-    let slot = pb::SlotChoice {
-        clinic_id: check.text("clinic_id", clinic_id),
-        provider_id: check.text("provider_id", provider_id),
-        when: when(&check.text("appointment_time", appointment_time)),
-        duration: duration(check.value("duration_minutes", duration_minutes)),
-    };
+    let clinic_id = check.text("clinic_id", clinic_id);
+    let provider_id = check.text("provider_id", provider_id);
+    let (date, time) = (check.text("date", date), check.text("appointment_time", appointment_time));
+    let duration = duration(check.value("duration_minutes", duration_minutes));
     check.finish()?;
-    let found = upstream.check_slot(context, pb::CheckSlotRequest { slot: Some(slot) }).await?;
-    let say = say::availability(&found);
-    let pb::CheckSlotResponse { available, slot, alternatives } = found;
-    let free = if available { slot.into_iter().collect() } else { alternatives };
-    let slots: Vec<SlotJson> = free.into_iter().map(SlotJson::from).collect();
-    Ok(Answer::new(say, json!({ "available": available, "slots": slots })))
+    let both = joined(&date, &time);
+    // A day without a time, under either name; what is neither is for the service to say.
+    let is_of_a_day = is_day(&both) || (time.is_empty() && !both.contains('T') && !both.is_empty());
+    Ok(if is_of_a_day {
+        Request::Day(pb::SearchSlotsRequest { clinic_id, provider_id, date: both, duration })
+    } else {
+        let slot = pb::SlotChoice { clinic_id, provider_id, when: when(&both), duration };
+        Request::Time(pb::CheckSlotRequest { slot: Some(slot) })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asks(given: Value) -> Request {
+        let Value::Object(given) = given else { panic!("an object") };
+        request(given).unwrap()
+    }
+
+    #[test]
+    fn a_day_is_told_from_a_time() {
+        for given in [
+            json!({"date": "2027-01-05", "service": "cleaning"}),
+            json!({"appointment_time": "2027-01-05"}),
+            json!({"preferredDate": " 2027-01-05 "}),
+        ] {
+            assert!(matches!(asks(given.clone()), Request::Day(day) if day.date == "2027-01-05"), "{given}");
+        }
+        for given in [
+            json!({"date": "2027-01-05T14:00"}),
+            json!({"date": "2027-01-05", "time": "14:00"}),
+            json!({"start_time": "2027-01-05T14:00:00-05:00"}),
+            json!({"time": "two o'clock"}),
+            json!({}),
+        ] {
+            assert!(matches!(asks(given.clone()), Request::Time(_)), "{given}");
+        }
+    }
 }

@@ -5,16 +5,16 @@ mod arguments;
 mod book_appointment;
 mod cancel_appointment;
 mod check_availability;
+mod definition;
+mod find_appointments;
+
+use std::{borrow::Cow, time::Instant};
 
 use serde_json::{Map, Value};
 
-pub(crate) use appointment_json::SlotJson;
+pub(crate) use appointment_json::{SlotJson, status};
 
-use crate::{
-    problem::Problem,
-    say,
-    upstream::{Context, Upstream},
-};
+use crate::{app::App, problem::Problem, say, upstream::Context, vapi::arguments::Unusable};
 
 /// What a tool answers: a sentence, and for programs the facts.
 #[derive(Clone, Debug)]
@@ -34,19 +34,22 @@ impl Answer {
 /// A tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tool {
-    BookAppointment,
-    CancelAppointment,
     CheckAvailability,
+    BookAppointment,
+    FindAppointments,
+    CancelAppointment,
 }
 
 impl Tool {
-    const ALL: [Self; 3] = [Self::BookAppointment, Self::CancelAppointment, Self::CheckAvailability];
+    const ALL: [Self; 4] =
+        [Self::CheckAvailability, Self::BookAppointment, Self::FindAppointments, Self::CancelAppointment];
 
     fn name(self) -> &'static str {
         match self {
-            Self::BookAppointment => "book_appointment",
-            Self::CancelAppointment => "cancel_appointment",
             Self::CheckAvailability => "check_availability",
+            Self::BookAppointment => "book_appointment",
+            Self::FindAppointments => "find_appointments",
+            Self::CancelAppointment => "cancel_appointment",
         }
     }
 
@@ -58,45 +61,77 @@ impl Tool {
         let name = bare(name);
         Self::ALL.into_iter().find(|tool| bare(tool.name()) == name)
     }
+
+    fn definition(self, url: &str) -> Value {
+        let name = self.name();
+        match self {
+            Self::CheckAvailability => definition::of::<check_availability::Arguments>(name, url),
+            Self::BookAppointment => definition::of::<book_appointment::Arguments>(name, url),
+            Self::FindAppointments => definition::of::<find_appointments::Arguments>(name, url),
+            Self::CancelAppointment => definition::of::<cancel_appointment::Arguments>(name, url),
+        }
+    }
+
+    async fn call(self, app: &App, context: &Context, given: Map<String, Value>) -> Result<Answer, Problem> {
+        let upstream = &app.upstream;
+        match self {
+            Self::CheckAvailability => check_availability::call(upstream, context, given).await,
+            Self::BookAppointment => book_appointment::call(upstream, context, given).await,
+            Self::FindAppointments => find_appointments::call(upstream, context, given).await,
+            Self::CancelAppointment => cancel_appointment::call(upstream, context, given).await,
+        }
+    }
+}
+
+/// All tools, as the voice platform is told of them; `url` is where it calls them.
+pub(crate) fn definitions(url: &str) -> Vec<Value> {
+    Tool::ALL.into_iter().map(|tool| tool.definition(url)).collect()
 }
 
 /// Calls a tool. Whatever is wrong, the credential is looked at first: who is not let in learns nothing else.
 pub(crate) async fn call(
-    upstream: &Upstream,
+    app: &App,
     context: &Context,
     name: &str,
-    arguments: Result<Map<String, Value>, &'static str>,
+    arguments: Result<Map<String, Value>, Unusable>,
 ) -> Result<Answer, Problem> {
-    let outcome = match (Tool::named(name), arguments) {
+    let (began, tool) = (Instant::now(), Tool::named(name));
+    let outcome = match (tool, arguments) {
         (None, _) => {
             let known: Vec<&str> = Tool::ALL.iter().map(|tool| tool.name()).collect();
             Err(Problem::unknown_tool(say::unknown_tool(&known)))
         }
-        (Some(_), Err(problem)) => Err(Problem::unreadable(problem)),
-        (Some(Tool::BookAppointment), Ok(given)) => book_appointment::call(upstream, context, given).await,
-        (Some(Tool::CancelAppointment), Ok(given)) => {
-            cancel_appointment::call(upstream, context, given).await
-        }
-        (Some(Tool::CheckAvailability), Ok(given)) => {
-            check_availability::call(upstream, context, given).await
-        }
+        (Some(_), Err(why)) => Err(Problem::unusable(why)),
+        (Some(tool), Ok(given)) => tool.call(app, context, given).await,
     };
-    match outcome {
-        Err(problem) if problem.code == "INVALID_REQUEST" => {
-            Err(corrective(upstream, context, problem).await)
-        }
+    let outcome = match outcome {
+        Err(problem) if problem.code == "INVALID_REQUEST" => Err(corrective(app, context, problem).await),
         other => other,
-    }
+    };
+    let reason =
+        outcome.as_ref().map_or_else(|problem| problem.reason.clone().into(), |_| Cow::Borrowed("OK"));
+    // A name that is no tool's could be any text.
+    app.metrics.called(tool.map_or("unknown", Tool::name), reason, began.elapsed());
+    outcome
 }
 
 /// A refusal that the model can mend, with what day it is: wrong dates are the commonest mistake. The question also makes sure that the
 /// credential is good.
-pub(crate) async fn corrective(upstream: &Upstream, context: &Context, problem: Problem) -> Problem {
-    match upstream.get_caller(context).await {
+pub(crate) async fn corrective(app: &App, context: &Context, problem: Problem) -> Problem {
+    match app.upstream.get_caller(context).await {
         Ok(_) if problem.says_today => problem,
         Ok(caller) => problem.saying_also(&say::today(&caller)),
         Err(status) => status.into(),
     }
+}
+
+/// Reads the arguments as each of the tools would, for the sake of surviving it.
+#[cfg(test)]
+pub(crate) fn read_by_each(given: &Map<String, Value>) {
+    let _ = check_availability::request(given.clone());
+    let _ = book_appointment::request(given.clone());
+    let _ = find_appointments::request(given.clone());
+    let _ = cancel_appointment::request(given.clone());
 }
 
 #[cfg(test)]
@@ -113,5 +148,34 @@ mod tests {
         for name in ["", "book", "book_appointments", "book_appointment; drop table"] {
             assert_eq!(Tool::named(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn a_definition_is_the_struct_that_reads_the_arguments() {
+        let definitions = definitions("https://book.example.com/api/vapi/tools");
+        for definition in &definitions {
+            let function = &definition["function"];
+            let description = function["description"].as_str().unwrap();
+            assert!((40..1000).contains(&description.len()), "{description}");
+            let properties = function["parameters"]["properties"].as_object().unwrap();
+            for (name, property) in properties {
+                let keywords: Vec<&String> = property.as_object().unwrap().keys().collect();
+                assert_eq!(keywords, ["description", "type"], "{name}");
+                let said = property["description"].as_str().unwrap();
+                assert!(!said.is_empty() && !said.contains('\n'), "{name}: {said}");
+            }
+            let required = function["parameters"]["required"].as_array().into_iter().flatten();
+            assert!(required.into_iter().all(|name| properties.contains_key(name.as_str().unwrap())));
+        }
+        let names: Vec<&Value> =
+            definitions.iter().map(|definition| &definition["function"]["name"]).collect();
+        assert_eq!(
+            names,
+            ["check_availability", "book_appointment", "find_appointments", "cancel_appointment"]
+        );
+        let book = &definitions[1]["function"]["parameters"];
+        assert_eq!(book["required"], serde_json::json!(["patient_name", "appointment_time"]));
+        assert_eq!(book["properties"]["duration_minutes"]["type"], "integer");
+        assert!(book["properties"].get("date").is_none(), "one way to say it is enough for a schema");
     }
 }

@@ -1,4 +1,10 @@
-//! The voice platform's messages: reading what it sends, writing what it understands.
+//! The voice platform's messages: reading them in any of their shapes, and writing the answers that it takes.
 
 pub(crate) mod answer;
-pub(crate) mod envelope;
+pub(crate) mod arguments;
+pub(crate) mod message;
+mod raw;
+pub(crate) mod tool_calls;
+
+#[cfg(test)]
+mod corpus;

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tonic::{Status, transport::Channel};
 use tonic_types::StatusExt as _;
 
-use super::{TestApp, token, with_metadata, with_token};
+use super::{TestApp, token_at, with_metadata, with_token};
 
 /// A clinic of an organisation of its own, in New York, with one provider.
 #[derive(Clone)]
@@ -47,8 +47,8 @@ impl TestApp {
             org,
             id: id.to_string(),
             provider: String::new(),
-            admin: token(org, Role::Admin, false),
-            voice: token(org, Role::Agent, true),
+            admin: token_at(org, Role::Admin, false, self.app.clock.now()),
+            voice: token_at(org, Role::Agent, true, self.app.clock.now()),
         };
         clinic.provider = self.provider(&clinic, "Dr. Ana Reyes").await;
         clinic
@@ -123,7 +123,7 @@ impl TestApp {
 
     /// An administrator's token that is good at the time to which the clock was moved.
     pub(crate) fn token_for(&self, clinic: &Clinic) -> String {
-        super::token_at(clinic.org, Role::Admin, false, self.app.clock.now())
+        token_at(clinic.org, Role::Admin, false, self.app.clock.now())
     }
 
     /// One number out of the database, past row security.

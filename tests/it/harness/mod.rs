@@ -102,6 +102,7 @@ async fn start_gateway(booking_url: &str, stop: CancellationToken) -> SocketAddr
     let config = gateway::config::Config {
         address: local(),
         booking_url: booking_url.parse().unwrap(),
+        public_url: None,
         deadline: Duration::from_secs(8),
         shutdown_grace: Duration::from_secs(1),
         log: "off".to_owned(),

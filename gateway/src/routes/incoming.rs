@@ -1,0 +1,75 @@
+//! A request as all the tool routes take it.
+
+use std::convert::Infallible;
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts as _, Request},
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderMap, StatusCode};
+
+use super::observe::Known;
+use crate::{app::App, credential, problem::Problem, tools, upstream::Context, vapi::message::Unreadable};
+
+/// A request, with what goes on to the booking service.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) context: Context,
+    pub(super) headers: HeaderMap,
+    body: Result<Bytes, Problem>,
+}
+
+impl FromRequest<App> for Incoming {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
+        let deadline = app.upstream.deadline();
+        let (mut parts, body) = request.into_parts();
+        let Known { request_id, trace } = Known::from_request_parts(&mut parts, app).await?;
+        let headers = parts.headers.clone();
+        let context = Context {
+            credential: credential::of(&headers),
+            request_id,
+            trace,
+            idempotency_key: None,
+            call_id: None,
+            tool_call_id: None,
+            caller_number: None,
+            deadline,
+        };
+        let body = Bytes::from_request(Request::from_parts(parts, body), app).await;
+        let body = body.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
+            _ => Problem::unreadable("it ended too early"),
+        });
+        Ok(Self { context, headers, body })
+    }
+}
+
+impl Incoming {
+    /// The body, or what kept it from coming.
+    pub(super) fn body(&self) -> Result<&[u8], Problem> {
+        self.body.as_deref().map_err(Clone::clone)
+    }
+
+    /// Refuses what could not be read, but only to those who are let in.
+    pub(super) async fn refuse(&self, app: &App, problem: Problem) -> Response {
+        self.respond(Err(tools::corrective(app, &self.context, problem).await))
+    }
+
+    /// The answer as it goes out.
+    pub(super) fn respond(&self, answer: Result<Response, Problem>) -> Response {
+        answer.unwrap_or_else(|problem| problem.of_request(&self.context.request_id).into_response())
+    }
+}
+
+impl From<Unreadable> for Problem {
+    fn from(why: Unreadable) -> Self {
+        Self::unreadable(match why {
+            Unreadable::NotJson => "it is not JSON",
+            Unreadable::NotAnObject => "it is not a JSON object",
+            Unreadable::NoMessage => "it has neither a tool nor a message with a type",
+        })
+    }
+}

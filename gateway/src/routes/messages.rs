@@ -1,0 +1,130 @@
+//! Answers a message of the voice platform.
+
+use std::pin::pin;
+
+use axum::{
+    Json,
+    response::{IntoResponse as _, Response},
+};
+use futures::{StreamExt as _, stream};
+use serde_json::{Value, json};
+
+use crate::{
+    app::App,
+    problem::Problem,
+    tools,
+    upstream::{Context, derived_key, portable},
+    vapi::{
+        answer::{Results, ToolResult},
+        message::{Message, Origin},
+        tool_calls::ToolCall,
+    },
+};
+
+/// So many tool calls of one message run at a time, and so many are run at all: a model mostly makes one.
+const AT_ONCE: usize = 8;
+const MOST_CALLS: usize = 50;
+
+/// Messages that the platform waits on, and that nobody here can answer yet: the empty answer is the one for "nothing".
+const UNANSWERED: [&str; 6] = [
+    "assistant-request",
+    "transfer-destination-request",
+    "handoff-destination-request",
+    "knowledge-base-request",
+    "call.endpointing.request",
+    "campaign.predial",
+];
+
+/// Runs what the message asks for. Whoever is not let in gets no result, whatever the message is.
+pub(super) async fn answer(app: &App, context: &Context, message: Message) -> Result<Response, Problem> {
+    match message {
+        Message::ToolCalls(calls, origin) => {
+            let call_id = origin.call_id.as_deref().map(portable);
+            tracing::info!(
+                request.id = context.request_id,
+                call.id = call_id.as_deref(),
+                calls = calls.len(),
+                "tool calls"
+            );
+            Ok(Json(tool_calls(app, context, calls, &origin).await?).into_response())
+        }
+        Message::FunctionCall(call, origin) => {
+            let context = for_call(context, 0, &call, &origin);
+            let ToolCall { id, name, arguments } = call;
+            let said = spoken(tools::call(app, &context, &name, arguments).await)?;
+            Ok(Json(json!({ "result": ToolResult::new(id, &name, &said).into_result() })).into_response())
+        }
+        Message::Other(kind) => {
+            app.upstream.get_caller(context).await?;
+            if UNANSWERED.contains(&kind.as_str()) {
+                tracing::warn!(
+                    request.id = context.request_id,
+                    kind,
+                    "a message that waits for an answer got none"
+                );
+            }
+            Ok(Json(json!({})).into_response())
+        }
+    }
+}
+
+/// Runs every call, some at a time, under one deadline. One that fails costs the others nothing.
+async fn tool_calls(
+    app: &App,
+    context: &Context,
+    calls: Vec<ToolCall>,
+    origin: &Origin,
+) -> Result<Results, Problem> {
+    if calls.is_empty() {
+        app.upstream.get_caller(context).await?;
+    }
+    let run = |(place, call): (usize, ToolCall)| {
+        let context = for_call(context, place, &call, origin);
+        async move {
+            let ToolCall { id, name, arguments } = call;
+            let outcome = if id.is_empty() {
+                // A result without an id is lost, so nothing may be done for it.
+                let lost = Problem::unreadable("the tool call has no id");
+                Err(tools::corrective(app, &context, lost).await)
+            } else if place >= MOST_CALLS {
+                Err(Problem::unreadable("there are too many tool calls in one message"))
+            } else {
+                tools::call(app, &context, &name, arguments).await
+            };
+            spoken(outcome).map(|said| ToolResult::new(id, &name, &said))
+        }
+    };
+    let mut outcomes = pin!(stream::iter(calls.into_iter().enumerate()).map(run).buffered(AT_ONCE));
+    let mut results = Vec::new();
+    while let Some(result) = outcomes.next().await {
+        results.push(result?);
+    }
+    Ok(Results::new(results))
+}
+
+/// What is said, done or not; only who is not let in hears nothing.
+fn spoken(outcome: Result<tools::Answer, Problem>) -> Result<String, Problem> {
+    match outcome {
+        Ok(answer) => Ok(answer.say),
+        Err(problem) if problem.is_unauthenticated() => Err(problem),
+        Err(problem) => Ok(problem.say),
+    }
+}
+
+/// What goes with one tool call. The platform sends the same call again after a failure, with the same ids and arguments: the
+/// key made of them is the same. One of its ids is a constant, and older calls have none, so an id alone is no key.
+fn for_call(context: &Context, place: usize, call: &ToolCall, origin: &Origin) -> Context {
+    let key = match (&origin.call_id, &call.arguments) {
+        (Some(call_id), Ok(given)) => {
+            derived_key("call", &[call_id, &call.id, &call.name, &Value::Object(given.clone()).to_string()])
+        }
+        _ => format!("request-{}-{place}", context.request_id),
+    };
+    Context {
+        idempotency_key: Some(key),
+        call_id: origin.call_id.clone(),
+        tool_call_id: Some(call.id.clone()).filter(|id| !id.is_empty()),
+        caller_number: origin.caller_number.clone(),
+        ..context.clone()
+    }
+}
