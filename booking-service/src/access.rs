@@ -17,12 +17,20 @@ impl Rpc {
     }
 }
 
+/// The RPC's name, if there is one of that name: what a stranger asks for could be any text.
+pub fn known(name: &str) -> Option<&'static str> {
+    ALL.iter().map(|rpc| rpc.name).find(|known| *known == name)
+}
+
 const EVERYBODY: &[Role] = &[Role::Admin, Role::Staff, Role::Provider, Role::Agent];
 const ADMINS: &[Role] = &[Role::Admin];
 
 macro_rules! rpcs {
     ($($constant:ident = $name:literal: $roles:ident;)*) => {
         $(#[doc = concat!("`", $name, "`.")] pub const $constant: Rpc = Rpc { name: $name, roles: $roles };)*
+
+        /// All of them.
+        const ALL: &[Rpc] = &[$($constant),*];
     };
 }
 

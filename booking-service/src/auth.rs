@@ -8,14 +8,19 @@ use axum::{
     response::Response,
 };
 use http::HeaderMap;
+use proto::trace::{TRACEPARENT, TraceParent};
 use tonic::Status;
+use tracing::Instrument as _;
 
 use crate::{
+    access,
     app::App,
     caller::{Call, Caller, RequestContext},
     db::auth_failures,
     domain::{idempotency::IdempotencyKey, patient::Phone},
     error::{Error, Result},
+    grpc::reason,
+    metrics::{Outcome, UnderWay},
 };
 
 /// Requests that answer this much before the client gives up can still be heard.
@@ -30,21 +35,53 @@ pub(crate) fn caller<T>(request: &tonic::Request<T>) -> Result<Caller> {
 }
 
 /// Lets a request through with its [`Caller`], or answers it with one and the same refusal. Ends it at its deadline.
-pub(crate) async fn authenticate(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn authenticate(State(app): State<App>, request: Request, next: Next) -> Response {
+    let name = request.uri().path().rsplit('/').next().unwrap_or_default();
+    let rpc = access::known(name).unwrap_or("unknown");
+    let headers = request.headers();
+    let trace = text(headers, TRACEPARENT).and_then(TraceParent::parse).map(|parent| parent.trace_id());
+    let id = text(headers, "x-request-id").map(|id| id.chars().take(LONGEST_ID).collect::<String>());
+    let span = tracing::info_span!(
+        "request",
+        rpc,
+        request.id = id,
+        trace.id = trace,
+        org.id = tracing::field::Empty
+    );
+    let outcome = Outcome::default();
+    let under_way = UnderWay::new(app.metrics.clone(), rpc, outcome.clone());
+    async move {
+        // Dropped in here, so that what it logs belongs to the span.
+        let _under_way = under_way;
+        let response = admitted(&app, request, next, &outcome).await;
+        // Not ours to refuse: a message that is no message of the RPC, or an RPC that is none.
+        outcome.is("UNREADABLE");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+async fn admitted(app: &App, mut request: Request, next: Next, outcome: &Outcome) -> Response {
     let received = Instant::now();
-    let caller = match verified(&app, &request) {
+    let answer = |error: Error| {
+        outcome.is(reason(&error));
+        answer(error)
+    };
+    let caller = match verified(app, &request) {
         Ok(caller) => caller,
         Err(Refusal::Credential(why)) => {
             let rpc = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
             let id = text(request.headers(), "x-request-id").map(str::to_owned);
-            return refuse(&app, &rpc, id.as_deref(), why).await;
+            record(app, &rpc, id.as_deref(), why).await;
+            return answer(Error::Unauthenticated);
         }
         Err(Refusal::Request(error)) => return answer(error),
     };
+    tracing::Span::current().record("org.id", tracing::field::display(caller.org));
     let deadline = timeout(request.headers()).map(|timeout| received + timeout);
-    request
-        .extensions_mut()
-        .insert(Caller { request: RequestContext { deadline, ..caller.request }, ..caller });
+    let context = RequestContext { deadline, outcome: outcome.clone(), ..caller.request };
+    request.extensions_mut().insert(Caller { request: context, ..caller });
     match deadline {
         None => next.run(request).await,
         Some(deadline) => {
@@ -92,7 +129,7 @@ fn context(headers: &HeaderMap, voice: bool) -> Result<RequestContext> {
     };
     let number = text(headers, "x-caller-number").and_then(|number| Phone::parse(number).ok());
     let call = voice.then(|| Call { id: id("x-call-id"), number });
-    Ok(RequestContext { id: id("x-request-id"), idempotency_key, deadline: None, call })
+    Ok(RequestContext { id: id("x-request-id"), idempotency_key, call, ..RequestContext::default() })
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -115,7 +152,7 @@ fn timeout(headers: &HeaderMap) -> Option<Duration> {
     }
 }
 
-async fn refuse(app: &App, rpc: &str, request_id: Option<&str>, why: &'static str) -> Response {
+async fn record(app: &App, rpc: &str, request_id: Option<&str>, why: &'static str) {
     // The refusal stands whether or not it can be written down.
     if let Err(error) = auth_failures::insert(&app.db, app.clock.now(), rpc, why, request_id).await {
         tracing::error!(
@@ -123,7 +160,6 @@ async fn refuse(app: &App, rpc: &str, request_id: Option<&str>, why: &'static st
             "an authentication failure was not recorded"
         );
     }
-    answer(Error::Unauthenticated)
 }
 
 fn answer(error: Error) -> Response {

@@ -2,10 +2,13 @@
 
 use std::{sync::Arc, time::Instant};
 
-use crate::domain::{
-    idempotency::{Fingerprint, IdempotencyKey},
-    ids::OrgId,
-    patient::Phone,
+use crate::{
+    domain::{
+        idempotency::{Fingerprint, IdempotencyKey},
+        ids::OrgId,
+        patient::Phone,
+    },
+    metrics::Outcome,
 };
 
 /// A verified credential, and what its request says of itself.
@@ -32,6 +35,8 @@ pub struct RequestContext {
     pub idempotency_key: Option<IdempotencyKey>,
     /// When the client stops waiting.
     pub deadline: Option<Instant>,
+    /// What becomes of it.
+    pub outcome: Outcome,
     /// The telephone call; only for voice credentials, which are the ones that may say so.
     pub call: Option<Call>,
 }

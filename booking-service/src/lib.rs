@@ -3,7 +3,7 @@
 //! A request goes one way through the modules: [`auth`] turns its credential into a [`caller`], [`grpc`] turns proto
 //! into a command, [`ops`] carries it out in one transaction, [`domain`] decides and [`db`] asks Postgres. What goes wrong on
 //! the way is an [`error`], and `grpc::status` says what the client is told of it. [`server`] binds the ports and runs it all;
-//! [`bootstrap`] prepares a database server for it once.
+//! [`bootstrap`] prepares a database server for it once, and [`metrics`] counts.
 
 pub mod access;
 pub mod app;
@@ -17,6 +17,7 @@ pub mod development_issuer;
 pub mod domain;
 pub mod error;
 pub mod grpc;
+pub mod metrics;
 pub mod ops;
 pub mod readiness;
 pub mod server;

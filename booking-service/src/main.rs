@@ -1,6 +1,6 @@
 //! The booking service's program: reads the settings, then does what they say.
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use booking_service::{
@@ -12,7 +12,6 @@ use booking_service::{
     development_issuer::{DevelopmentIssuer, Grant},
     domain::{
         clinic,
-        confirmation_code::Codes,
         ids::{ClinicId, OrgId},
         text::Name,
     },
@@ -94,12 +93,7 @@ async fn serve(config: config::Serve) -> anyhow::Result<()> {
                 .context(WrongSetting("BOOKING_DEV_KEY"))?,
         );
     }
-    let app = App {
-        db: Db::connect(&config.database).context(WrongSetting("DATABASE_URL"))?,
-        clock: Clock::default(),
-        codes: Codes::default(),
-        tokens: Arc::new(tokens),
-    };
+    let app = App::new(Db::connect(&config.database).context(WrongSetting("DATABASE_URL"))?, tokens);
     server::check(&app, &config).await?;
     let server = Server::bind(app, &config).await?;
     tracing::info!(grpc = %server.grpc_address()?, http = %server.http_address()?, "serving");
@@ -152,12 +146,8 @@ async fn create_organization(
         zone: clinic::zone(&config.time_zone).map_err(|problem| anyhow::anyhow!("--time-zone {problem}"))?,
     };
     let (org, clinic) = (command.org, command.clinic);
-    let app = App {
-        db: Db::connect(&config.database).context(WrongSetting("DATABASE_URL"))?,
-        clock: Clock::default(),
-        codes: Codes::default(),
-        tokens: Arc::default(),
-    };
+    let db = Db::connect(&config.database).context(WrongSetting("DATABASE_URL"))?;
+    let app = App::new(db, Verifier::default());
     let made = create_organisation(&app, command).await?;
     Ok((org, made.then_some(clinic)))
 }

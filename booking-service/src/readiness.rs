@@ -1,7 +1,7 @@
 //! Whether the service can do its work: for load balancers and people.
 
 use axum::{Json, Router, extract::State, response::IntoResponse, routing::get};
-use http::StatusCode;
+use http::{StatusCode, header::CONTENT_TYPE};
 use serde::Serialize;
 
 use crate::{app::App, error::Result};
@@ -18,9 +18,18 @@ pub struct Readiness {
     pub warnings: Vec<String>,
 }
 
-/// `/livez` and `/readyz`.
+/// `/livez`, `/readyz` and `/metrics`.
 pub(crate) fn router(app: App) -> Router {
-    Router::new().route("/livez", get(async || "ok")).route("/readyz", get(readyz)).with_state(app)
+    Router::new()
+        .route("/livez", get(async || "ok"))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(app)
+}
+
+async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(CONTENT_TYPE, kind)], app.metrics.text())
 }
 
 async fn readyz(State(app): State<App>) -> impl IntoResponse {

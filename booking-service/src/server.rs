@@ -45,7 +45,7 @@ impl Server {
         self.grpc.local_addr()
     }
 
-    /// Where `/livez` and `/readyz` will be served.
+    /// Where `/livez`, `/readyz` and `/metrics` will be served.
     pub fn http_address(&self) -> std::io::Result<SocketAddr> {
         self.http.local_addr()
     }

@@ -11,7 +11,7 @@ pub fn init(config: &Config) -> anyhow::Result<()> {
     let registry = tracing_subscriber::registry().with(filter);
     match config.log_format {
         LogFormat::Text => registry.with(lines.compact()).try_init()?,
-        LogFormat::Json => registry.with(lines.json()).try_init()?,
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init()?,
     }
     Ok(())
 }

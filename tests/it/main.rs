@@ -8,6 +8,7 @@ mod callers;
 mod database_down;
 mod harness;
 mod idempotency;
+mod observability;
 mod races;
 mod refusals;
 mod schema;

@@ -1,6 +1,6 @@
 //! Organisations with their people, made the way an operator makes them.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, Result};
 use booking_service::{
@@ -12,11 +12,11 @@ use booking_service::{
     development_issuer::{DevelopmentIssuer, Grant},
     domain::{
         clinic,
-        confirmation_code::Codes,
         ids::{ClinicId, OrgId},
         text::Name,
     },
     ops::create_organisation::{CreateOrganisation, create_organisation},
+    token::Verifier,
 };
 use jiff::SignedDuration;
 use proto::booking::v1::{
@@ -46,12 +46,7 @@ pub async fn create(stack: &Stack, org: OrgId, name: &str, clinic_name: &str) ->
         database_connections: 1,
         database_wait: Duration::from_secs(5),
     };
-    let app = App {
-        db: Db::connect(&database)?,
-        clock: Clock::default(),
-        codes: Codes::default(),
-        tokens: Arc::default(),
-    };
+    let app = App::new(Db::connect(&database)?, Verifier::default());
     create_organisation(&app, command).await?;
     app.db.close().await;
     Ok(())

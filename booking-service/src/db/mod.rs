@@ -16,6 +16,7 @@ mod row;
 use std::time::{Duration, Instant};
 
 use doubt::Doubt;
+use prometheus_client::metrics::histogram::Histogram;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, PgConnection, PgPool, Postgres, Row as _, Transaction,
@@ -27,6 +28,7 @@ use crate::{
     config::Database,
     domain::ids::OrgId,
     error::{Error, Result},
+    metrics::timer,
 };
 
 /// The schema, as the files in `migrations/`.
@@ -46,6 +48,12 @@ pub struct Db {
     /// One connection for the probes alone: a busy service is not one that is down.
     probes: PgPool,
     doubt: Doubt,
+    waits: Histogram,
+}
+
+tokio::task_local! {
+    /// When the connection was asked for that the pool is about to give.
+    static ASKED: Instant;
 }
 
 impl Db {
@@ -55,7 +63,8 @@ impl Db {
         // Statements carry patients' data in their parameters; none is logged.
         let options = options.application_name("booking-service").disable_statement_logging();
         let doubt = Doubt::default();
-        let doubted = doubt.clone();
+        let (doubted, waits) = (doubt.clone(), timer());
+        let (waited, waited_anew) = (waits.clone(), waits.clone());
         let pool = PgPoolOptions::new()
             .max_connections(config.database_connections)
             .acquire_timeout(config.database_wait)
@@ -63,11 +72,26 @@ impl Db {
             .test_before_acquire(false)
             .before_acquire(move |connection, meta| {
                 let trusted = meta.idle_for < TRUSTED_IDLE && !doubted.is_raised();
+                observe(&waited);
                 Box::pin(async move { if trusted { Ok(true) } else { is_clean(connection).await } })
+            })
+            .after_connect(move |_, _| {
+                observe(&waited_anew);
+                Box::pin(async { Ok(()) })
             })
             .connect_lazy_with(options.clone());
         let probes = PgPoolOptions::new().max_connections(1).acquire_timeout(config.database_wait);
-        Ok(Self { pool, probes: probes.connect_lazy_with(options), doubt })
+        Ok(Self { pool, probes: probes.connect_lazy_with(options), doubt, waits })
+    }
+
+    /// How long requests waited for a connection.
+    pub(crate) fn waits(&self) -> Histogram {
+        self.waits.clone()
+    }
+
+    /// How many connections there are, and how many of them nobody is using.
+    pub(crate) fn connections(&self) -> (u64, u64) {
+        (self.pool.size().into(), self.pool.num_idle().try_into().unwrap_or(u64::MAX))
     }
 
     /// Begins a transaction that sees and writes only the caller's organisation, and that ends with the caller's patience.
@@ -100,7 +124,8 @@ impl Db {
     /// the transaction, and the next request would find itself in this organisation (transact-rs/sqlx#4393).
     async fn begin(&self, begin: String) -> Result<Transaction<'static, Postgres>> {
         let pool = self.pool.clone();
-        let joined = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(begin)).await }).await;
+        let begun = ASKED.scope(Instant::now(), async move { pool.begin_with(AssertSqlSafe(begin)).await });
+        let joined = tokio::spawn(begun).await;
         Ok(joined.map_err(|stopped| Error::Internal(stopped.into()))??)
     }
 
@@ -156,6 +181,14 @@ impl Db {
         Ok(sqlx::query_scalar("select current_setting('server_version_num')::int")
             .fetch_one(&self.probes)
             .await?)
+    }
+}
+
+/// The connection that was asked for is there.
+fn observe(waits: &Histogram) {
+    // What belongs to no request is not timed.
+    if let Ok(asked) = ASKED.try_with(|asked| *asked) {
+        waits.observe(asked.elapsed().as_secs_f64());
     }
 }
 

@@ -17,6 +17,7 @@ use proto::booking::v1::{
 };
 use tonic::{Request, Response, Status, service::Routes};
 
+pub(crate) use self::status::reason;
 use crate::{
     access::Rpc,
     app::App,
@@ -51,17 +52,20 @@ async fn answer<T, P: From<T>>(
     outcome: Result<T>,
 ) -> Result<Response<P>, Status> {
     match outcome {
-        Ok(done) => Ok(Response::new(done.into())),
+        Ok(done) => {
+            caller.request.outcome.is("OK");
+            Ok(Response::new(done.into()))
+        }
         Err(error) => Err(refuse(app, caller, rpc, error).await),
     }
 }
 
 async fn refuse(app: &App, caller: &Caller, rpc: Rpc, error: Error) -> Status {
-    let reason = status::reason(&error);
+    let reason = reason(&error);
     // The refusal stands whether or not it can be written down.
     if let Err(unrecorded) = refusals::record(app, caller, rpc, &error, reason).await {
         tracing::error!(error = &unrecorded as &dyn std::error::Error, "a refusal was not audited");
     }
-    tracing::info!(rpc = rpc.name, reason, request.id = caller.request.id, org.id = %caller.org, "refused");
+    caller.request.outcome.is(reason);
     error.into()
 }

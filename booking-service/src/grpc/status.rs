@@ -20,7 +20,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 const RETRY_DATABASE_AFTER: Duration = Duration::from_secs(1);
 
 /// The stable name of what went wrong.
-pub(super) fn reason(error: &Error) -> &'static str {
+pub(crate) fn reason(error: &Error) -> &'static str {
     code_and_reason(error).1
 }
 

@@ -1,6 +1,6 @@
 //! The bodies in `tests/corpus`, read without a server: what each call becomes, and that nothing made of them can do harm.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::LazyLock};
 
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -78,6 +78,69 @@ fn every_body_of_the_corpus_is_read_as_its_index_says() {
             (_, other) => panic!("{file}: {other:?}"),
         }
     }
+}
+
+/// Without the largest, which would take the most time and have the least in them that is read.
+static SMALL: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    index().iter().map(|entry| body(&entry.file)).filter(|body| body.len() < 50_000).collect()
+});
+
+/// Those that are JSON.
+static WHOLE: LazyLock<Vec<Value>> =
+    LazyLock::new(|| SMALL.iter().filter_map(|body| serde_json::from_slice(body).ok()).collect());
+
+/// The value at one of the places of a body.
+fn place(body: &mut Value, number: usize) -> &mut Value {
+    fn count(value: &Value) -> usize {
+        let inside: usize = match value {
+            Value::Array(values) => values.iter().map(count).sum(),
+            Value::Object(members) => members.values().map(count).sum(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+        };
+        1 + inside
+    }
+    fn find(value: &mut Value, mut number: usize) -> &mut Value {
+        if number == 0 {
+            return value;
+        }
+        number -= 1;
+        let inside: Vec<&mut Value> = match value {
+            Value::Array(values) => values.iter_mut().collect(),
+            Value::Object(members) => members.values_mut().collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+        };
+        for one in inside {
+            let size = count(one);
+            if number < size {
+                return find(one, number);
+            }
+            number -= size;
+        }
+        unreachable!("a number below the count")
+    }
+    let number = number % count(body);
+    find(body, number)
+}
+
+/// What stands somewhere instead; `None`: what stands somewhere else.
+fn stand_ins() -> impl Strategy<Value = Option<Value>> {
+    prop_oneof![
+        Just(None),
+        prop::sample::select(vec![
+            serde_json::json!(null),
+            serde_json::json!(-1),
+            serde_json::json!(9_007_199_254_740_993_u64),
+            serde_json::json!(""),
+            serde_json::json!("{\"a\":\"\\ud83d\"}"),
+            serde_json::json!("\"{\\\"time\\\": \\\"9:00\\\"}\""),
+            serde_json::json!([]),
+            serde_json::json!({}),
+            serde_json::json!({"properties": {"a": {"value": {"value": []}}}}),
+            serde_json::json!("tool_calls"),
+            serde_json::json!("\u{1b}[31m\n\u{2028}"),
+        ])
+        .prop_map(Some),
+    ]
 }
 
 /// What a body is broken with.
@@ -191,10 +254,21 @@ proptest! {
         which in any::<prop::sample::Index>(),
         breaks in prop::collection::vec(breaks(), 1..8),
     ) {
-        let index = index();
-        // The largest bodies would take the most time and have the least in them that is read.
-        let small: Vec<Vec<u8>> = index.iter().map(|entry| body(&entry.file)).filter(|body| body.len() < 50_000).collect();
-        survive(&broken(which.get(&small).clone(), &breaks));
+        survive(&broken(which.get(&SMALL).clone(), &breaks));
+    }
+
+    /// The JSON stays whole, and something else stands in some of its places.
+    #[test]
+    fn a_changed_body_does_no_harm(
+        which in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((any::<usize>(), any::<usize>(), stand_ins()), 1..6),
+    ) {
+        let mut changed: Value = which.get(&WHOLE).clone();
+        for (to, from, stand_in) in changes {
+            let stand_in = stand_in.unwrap_or_else(|| place(&mut changed, from).clone());
+            *place(&mut changed, to) = stand_in;
+        }
+        survive(changed.to_string().as_bytes());
     }
 
     #[test]

@@ -4,11 +4,7 @@ pub(crate) mod database;
 pub(crate) mod fixtures;
 pub(crate) mod proxy;
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::OnceLock, time::Duration};
 
 use booking_service::{
     app::App,
@@ -17,7 +13,7 @@ use booking_service::{
     config::{Database, Development, Serve},
     db::Db,
     development_issuer::{DevelopmentIssuer, Grant},
-    domain::{confirmation_code::Codes, ids::OrgId},
+    domain::ids::OrgId,
     server,
     token::Verifier,
 };
@@ -63,12 +59,7 @@ impl TestApp {
         let config = serve_config(url, connections);
         let mut tokens = Verifier::default();
         tokens.trust(issuer());
-        let app = App {
-            db: Db::connect(&config.database).unwrap(),
-            clock: Clock::default(),
-            codes: Codes::default(),
-            tokens: Arc::new(tokens),
-        };
+        let app = App::new(Db::connect(&config.database).unwrap(), tokens);
         server::check(&app, &config).await.unwrap();
         let service = server::Server::bind(app.clone(), &config).await.unwrap();
         let service_address = service.grpc_address().unwrap().to_string();
