@@ -5,6 +5,7 @@ mod access;
 mod availability;
 mod booking_chain;
 mod callers;
+mod cancellation;
 mod database_down;
 mod harness;
 mod idempotency;
