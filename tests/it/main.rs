@@ -10,6 +10,7 @@ mod database_down;
 mod harness;
 mod idempotency;
 mod observability;
+mod query_plans;
 mod races;
 mod refusals;
 mod schema;

@@ -1,4 +1,6 @@
-//! What the programs behind `./x` share; they are in `src/bin/`, the tests in `it/`.
+//! What the programs behind `./x` and the tests share; the programs are in `src/bin/`, the tests in `it/`.
 
+pub mod crowd;
 pub mod organisation;
 pub mod stack;
+pub mod statements;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::{FromRow, Row as _, postgres::PgRow};
+use uuid::Uuid;
 
 use super::{TenantTx, row::RowExt as _};
 use crate::{
@@ -18,9 +19,9 @@ use crate::{
     error::Result,
 };
 
-/// What every reading statement begins with.
+/// What every reading statement begins with: appointments `a` out of the source, with the names that belong to them.
 macro_rules! select {
-    ($($rest:literal),* $(,)?) => {
+    (from $($source:literal)*; $($rest:literal)*) => {
         concat!(
             "
             select a.org_id, a.appointment_id, a.starts_at, a.ends_at, a.state, a.hold_expires_at, a.confirmation_code,
@@ -29,7 +30,9 @@ macro_rules! select {
                 p.provider_id, p.name as provider_name,
                 a.patient_id, t.name as patient_name, t.phone as patient_phone, t.email as patient_email,
                 coalesce(s.state, 'not_connected') as sync_state, s.event_id, s.synced_at
-            from appointment a
+            from ",
+            $($source,)*
+            "
             join clinic c on c.org_id = a.org_id and c.clinic_id = a.clinic_id
             join provider p on p.org_id = a.org_id and p.provider_id = a.provider_id
             left join patient t on t.org_id = a.org_id and t.patient_id = a.patient_id
@@ -76,7 +79,7 @@ impl FromRow<'_, PgRow> for Appointment {
 
 /// One appointment.
 pub async fn get(tx: &mut TenantTx, id: AppointmentId) -> Result<Option<Appointment>> {
-    Ok(sqlx::query_as(select!("where a.org_id = $1 and a.appointment_id = $2"))
+    Ok(sqlx::query_as(select!(from "appointment a"; "where a.org_id = $1 and a.appointment_id = $2"))
         .bind(tx.org)
         .bind(id)
         .fetch_optional(tx.conn())
@@ -85,7 +88,7 @@ pub async fn get(tx: &mut TenantTx, id: AppointmentId) -> Result<Option<Appointm
 
 /// The appointment with this code.
 pub async fn get_by_code(tx: &mut TenantTx, code: &ConfirmationCode) -> Result<Option<Appointment>> {
-    Ok(sqlx::query_as(select!("where a.org_id = $1 and a.confirmation_code = $2"))
+    Ok(sqlx::query_as(select!(from "appointment a"; "where a.org_id = $1 and a.confirmation_code = $2"))
         .bind(tx.org)
         .bind(code)
         .fetch_optional(tx.conn())
@@ -148,20 +151,27 @@ pub struct Filter {
     pub patient_phone: Option<String>,
 }
 
-/// What both lists end with.
+/// The year 1, before which nothing begins: Postgres knows no time as early as the earliest of ours.
+const BEGINNING: Timestamp = Timestamp::constant(-62_135_596_800, 0);
+
+/// What both lists ask for, between where they look for it and how far they go.
 macro_rules! list {
-    ($whose:literal) => {
+    ($from:literal $to:literal) => {
         select!(
-            "where a.org_id = $1 ",
-            $whose,
+            from
+            $from
             "
                 and ($2::uuid is null or a.clinic_id = $2)
                 and ($3::uuid is null or a.provider_id = $3)
-                and a.starts_at >= coalesce($4, '-infinity')
-                and a.starts_at < coalesce($5, 'infinity')
+                -- Plain bounds: in `coalesce` row security sees something that could leak, and keeps it from the index.
+                and a.starts_at >= $4
+                and a.starts_at < $5
                 and ($6::text is null or a.state = $6)
                 and (not $11 or a.state in ('booked', 'confirmed'))
-                and (a.starts_at, a.appointment_id) > (coalesce($8, '-infinity'), coalesce($9, '00000000-0000-0000-0000-000000000000'))
+                and (a.starts_at, a.appointment_id) > ($8, $9)
+            "
+            $to;
+            "
             order by a.starts_at, a.appointment_id
             limit $10
             "
@@ -169,12 +179,24 @@ macro_rules! list {
     };
 }
 
-/// The statement of [`list()`] for a whole organisation: it goes along the start times.
-pub const LIST: &str = list!("");
+/// The statement of [`list()`] for a whole organisation. A page is cut along the index of start times, before anything is joined to it;
+/// appointments that begin at the same time as its last one are cut afterwards. The planner takes all for one row, and would
+/// otherwise read the lot and sort it.
+pub const LIST: &str = list!(
+    "(select a.* from appointment a where a.org_id = $1"
+    "order by a.starts_at fetch first ($10) rows with ties) a"
+);
 
-/// The statement of [`list()`] for one number: it goes to that number's patients first, and then to what they have.
-pub const LIST_OF_NUMBER: &str =
-    list!("and a.patient_id = any (array(select patient_id from patient where org_id = $1 and phone = $7))");
+/// The statement of [`list()`] for one number: it goes to that number's patients first, and then to what each of them has.
+pub const LIST_OF_NUMBER: &str = list!(
+    "(
+        select a.*
+        from patient who
+        cross join lateral (select a.* from appointment a where a.org_id = $1 and a.patient_id = who.patient_id"
+    "   offset 0) a
+        where who.org_id = $1 and who.phone = $7
+    ) a"
+);
 
 /// The appointments after `after`, by start time and id.
 pub async fn list(
@@ -183,22 +205,43 @@ pub async fn list(
     after: Option<Position>,
     limit: i64,
 ) -> Result<Vec<Appointment>> {
+    let after = after.unwrap_or(Position { at: BEGINNING, id: Uuid::nil() });
+    let from = filter.from.map_or(after.at, |from| from.max(after.at));
     let statement = if filter.patient_phone.is_some() { LIST_OF_NUMBER } else { LIST };
     Ok(sqlx::query_as(statement)
         .bind(tx.org)
         .bind(filter.clinic)
         .bind(filter.provider)
-        .bind(filter.from.map(jiff_sqlx::ToSqlx::to_sqlx))
-        .bind(filter.to.map(jiff_sqlx::ToSqlx::to_sqlx))
+        .bind(from.to_sqlx())
+        .bind(filter.to.unwrap_or(Timestamp::MAX).to_sqlx())
         .bind(filter.state.map(State::as_str))
         .bind(filter.patient_phone.as_deref())
-        .bind(after.map(|after| after.at.to_sqlx()))
-        .bind(after.map(|after| after.id))
+        .bind(after.at.to_sqlx())
+        .bind(after.id)
         .bind(limit)
         .bind(filter.promised)
         .fetch_all(tx.conn())
         .await?)
 }
+
+/// The statement of [`made_in_call()`]: organisation, call, start, end, providers, folded name, number and e-mail.
+pub const MADE_IN_CALL: &str = "
+    select a.appointment_id
+    from appointment a
+    join patient t on t.org_id = a.org_id and t.patient_id = a.patient_id
+    where a.org_id = $1 and a.call_id = $2
+        and a.state in ('booked', 'confirmed')
+        and a.starts_at = $3 and a.ends_at = $4 and a.provider_id = any ($5)
+        -- As a booking finds its patient: by number, else by e-mail; without either, nobody else has either.
+        and t.name_folded = $6
+        and case
+            when $7 is not null then t.phone = $7
+            when $8 is not null then t.email = $8
+            else coalesce(t.phone, t.email) is null
+        end
+    order by a.appointment_id
+    limit 1
+";
 
 /// The live appointment that this telephone call made before for the same patient and time, with one of these providers.
 pub async fn made_in_call(
@@ -208,33 +251,15 @@ pub async fn made_in_call(
     slot: Slot,
     providers: &[ProviderId],
 ) -> Result<Option<AppointmentId>> {
-    Ok(sqlx::query_scalar(
-        "
-        select a.appointment_id
-        from appointment a
-        join patient t on t.org_id = a.org_id and t.patient_id = a.patient_id
-        where a.org_id = $1 and a.call_id = $2
-            and a.state in ('booked', 'confirmed')
-            and a.starts_at = $3 and a.ends_at = $4 and a.provider_id = any ($5)
-            -- As a booking finds its patient: by number, else by e-mail; without either, nobody else has either.
-            and t.name_folded = $6
-            and case
-                when $7 is not null then t.phone = $7
-                when $8 is not null then t.email = $8
-                else coalesce(t.phone, t.email) is null
-            end
-        order by a.appointment_id
-        limit 1
-        ",
-    )
-    .bind(tx.org)
-    .bind(call_id)
-    .bind(slot.start().to_sqlx())
-    .bind(slot.end().to_sqlx())
-    .bind(providers)
-    .bind(patient.name.folded())
-    .bind(patient.phone.as_ref().map(Phone::as_str))
-    .bind(patient.email.as_ref().map(Email::as_str))
-    .fetch_optional(tx.conn())
-    .await?)
+    Ok(sqlx::query_scalar(MADE_IN_CALL)
+        .bind(tx.org)
+        .bind(call_id)
+        .bind(slot.start().to_sqlx())
+        .bind(slot.end().to_sqlx())
+        .bind(providers)
+        .bind(patient.name.folded())
+        .bind(patient.phone.as_ref().map(Phone::as_str))
+        .bind(patient.email.as_ref().map(Email::as_str))
+        .fetch_optional(tx.conn())
+        .await?)
 }

@@ -124,8 +124,9 @@ impl Db {
     /// the transaction, and the next request would find itself in this organisation (transact-rs/sqlx#4393).
     async fn begin(&self, begin: String) -> Result<Transaction<'static, Postgres>> {
         let pool = self.pool.clone();
-        let begun = ASKED.scope(Instant::now(), async move { pool.begin_with(AssertSqlSafe(begin)).await });
-        let joined = tokio::spawn(begun).await;
+        let beginning =
+            ASKED.scope(Instant::now(), async move { pool.begin_with(AssertSqlSafe(begin)).await });
+        let joined = tokio::spawn(beginning).await;
         Ok(joined.map_err(|stopped| Error::Internal(stopped.into()))??)
     }
 

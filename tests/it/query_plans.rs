@@ -1,0 +1,164 @@
+//! What Postgres makes of the booking's statements when there is much to look through: as the service's own login, under row security, with
+//! the plan that the service gets.
+
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, PgConnection};
+use tests::{
+    crowd,
+    statements::{BUSY, ENTER, FIND, LIST, LIST_OF_NUMBER, MADE_IN_CALL, Statement, WRITE},
+};
+
+use crate::harness::database::TestDatabase;
+
+/// The nodes of a plan.
+fn nodes(plan: &Value) -> Vec<&Value> {
+    let children = plan["Plans"].as_array().into_iter().flatten();
+    std::iter::once(plan).chain(children.flat_map(nodes)).collect()
+}
+
+async fn plan(service: &mut PgConnection, statement: Statement, values: &[&str]) -> Value {
+    let run = |sql: String| sqlx::raw_sql(AssertSqlSafe(sql));
+    let begin = format!("begin; set local app.org_id = {ORG}; {}", statement.prepare());
+    run(begin).execute(&mut *service).await.unwrap();
+    let explain = format!("explain (analyze, timing off, format json) {}", statement.execute(values));
+    let rows = run(explain).fetch_all(&mut *service).await.unwrap();
+    let text: String = sqlx::Row::try_get_unchecked(&rows[0], 0).unwrap();
+    run("rollback; deallocate all".to_owned()).execute(&mut *service).await.unwrap();
+    serde_json::from_str::<Value>(&text).unwrap()[0]["Plan"].clone()
+}
+
+/// Each table by an index on `org_id`, appointments by more than that, and nowhere many rows.
+fn check(statement: Statement, plan: &Value) {
+    let nodes = nodes(plan);
+    assert!(nodes.iter().any(|node| node["Relation Name"].is_string()), "{}: {plan:#}", statement.name);
+    for node in
+        nodes.iter().filter(|node| node["Node Type"].as_str().is_some_and(|kind| kind.contains("Scan")))
+    {
+        let (table, kind) = (node["Relation Name"].as_str(), node["Node Type"].as_str().unwrap());
+        let condition = node["Index Cond"].as_str().unwrap_or_default();
+        // A table of a hundred rows is read as fast without an index.
+        if matches!(table, Some("organisation" | "clinic" | "provider" | "clinic_provider")) {
+            continue;
+        }
+        let read = node["Actual Rows"].as_f64().unwrap()
+            + node["Rows Removed by Filter"].as_f64().unwrap_or_default();
+        assert!(read < 100.0, "{}: {read} rows in one go: {node:#}", statement.name);
+        if matches!(table, Some("appointment" | "patient" | "idempotency")) && kind != "Bitmap Heap Scan" {
+            assert!(kind.starts_with("Index"), "{}: {node:#}", statement.name);
+            assert!(condition.contains("org_id ="), "{}: {node:#}", statement.name);
+        }
+        if table == Some("appointment") {
+            let narrow = ["block_from", "starts_at", "appointment_id", "patient_id", "call_id"];
+            assert!(narrow.iter().any(|column| condition.contains(column)), "{}: {node:#}", statement.name);
+            let index = node["Index Name"].as_str().unwrap();
+            assert_ne!(index, "appointment_no_overlap", "{}: {node:#}", statement.name);
+        }
+    }
+    assert!(
+        plan["Actual Rows"].as_f64().unwrap() > 0.0 || statement.name == "busy",
+        "{}: {plan:#}",
+        statement.name
+    );
+}
+
+// Values as SQL has them. In the middle of what is booked there is no room, at its end there is.
+const ORG: &str = "'00000000-0000-0000-0000-000000000000'";
+const CLINIC: &str = ORG;
+const ONE: &str = "'{0a000000-0000-0000-0000-000000000007}'";
+const PROVIDER: &str = "'0a000000-0000-0000-0000-000000000007'";
+const SEVERAL: &str = "'{0a000000-0000-0000-0000-000000000001,0a000000-0000-0000-0000-000000000007}'";
+const NOW: &str = "'2026-11-22 12:00Z'";
+const BUSY_START: &str = "'2027-03-01 15:00Z'";
+const BUSY_END: &str = "'2027-03-01 15:30Z'";
+const BUSY_EARLIEST: &str = "'2027-02-28 15:00Z'";
+const START: &str = "'2030-03-01 15:00Z'";
+const END: &str = "'2030-03-01 15:30Z'";
+const EARLIEST: &str = "'2030-02-28 15:00Z'";
+const LATEST: &str = "'9999-12-30 22:00Z'";
+const NEW: &str = "'0d000000-0000-0000-0000-000000000001'";
+const NIL: &str = "'00000000-0000-0000-0000-000000000000'";
+const PATIENT: &str = "'0b000000-0000-0000-0000-000000000001'";
+const RPC: &str = "'BookAppointment'";
+const HASH: &str = "decode(repeat('ab', 32), 'hex')";
+const NULL: &str = "null";
+
+const ASKED: &[(Statement, &[&str])] = &[
+    (FIND, &[ORG, CLINIC, PROVIDER, "10"]),
+    (FIND, &[ORG, NULL, NULL, "10"]),
+    (BUSY, &[ORG, SEVERAL, BUSY_START, BUSY_END, NOW, BUSY_EARLIEST]),
+    // A new patient, and room.
+    (
+        ENTER,
+        &[
+            ORG,
+            RPC,
+            "'key-1'",
+            HASH,
+            NEW,
+            NOW,
+            NEW,
+            "'Dana'",
+            "'dana'",
+            "'+17185550199'",
+            NULL,
+            SEVERAL,
+            START,
+            END,
+            EARLIEST,
+        ],
+    ),
+    // A patient who is known, and no room.
+    (
+        ENTER,
+        &[
+            ORG,
+            RPC,
+            "'key-1'",
+            HASH,
+            NEW,
+            NOW,
+            NEW,
+            "'Patient 7'",
+            "'patient 7'",
+            "'+17180000007'",
+            NULL,
+            ONE,
+            BUSY_START,
+            BUSY_END,
+            BUSY_EARLIEST,
+        ],
+    ),
+    (
+        WRITE,
+        &[
+            ORG, SEVERAL, NOW, START, END, EARLIEST, NEW, CLINIC, PATIENT, "'KKKKKK'", NULL, NEW, "'call-x'",
+            "'me'", "'agent'", RPC, NULL,
+        ],
+    ),
+    (
+        MADE_IN_CALL,
+        &[
+            ORG,
+            "'call-27'",
+            "'2027-01-01 00:30Z'",
+            "'2027-01-01 01:00Z'",
+            SEVERAL,
+            "'patient 6'",
+            "'+17180000006'",
+            NULL,
+        ],
+    ),
+    (LIST, &[ORG, NULL, NULL, BUSY_START, LATEST, NULL, NULL, BUSY_START, NIL, "51", "true"]),
+    (LIST_OF_NUMBER, &[ORG, NULL, NULL, NOW, LATEST, NULL, "'+17180012345'", NOW, NIL, "21", "true"]),
+];
+
+#[tokio::test]
+async fn the_bookings_statements_use_indexes_on_organisation_and_time() {
+    let database = TestDatabase::create().await;
+    crowd::gather(&mut database.superuser().await, 300_000).await.unwrap();
+    let mut service = database.service_login().await;
+    for (statement, values) in ASKED {
+        let plan = plan(&mut service, *statement, values).await;
+        check(*statement, &plan);
+    }
+}

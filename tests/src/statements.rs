@@ -1,0 +1,125 @@
+//! The booking's statements as the service sends them, for looking at their plans and for measuring them without the service.
+
+use booking_service::db::{appointments, booking, places};
+
+/// A statement, and the types of its parameters: over the wire, the driver declares them.
+#[derive(Clone, Copy, Debug)]
+pub struct Statement {
+    /// What it is called here.
+    pub name: &'static str,
+    /// Its text.
+    pub sql: &'static str,
+    types: &'static [&'static str],
+}
+
+/// Finds clinic and providers.
+pub const FIND: Statement =
+    Statement { name: "find", sql: places::FIND, types: &["uuid", "uuid", "uuid", "bigint"] };
+
+/// Who is busy.
+pub const BUSY: Statement = Statement {
+    name: "busy",
+    sql: places::BUSY,
+    types: &["uuid", "uuid[]", "timestamptz", "timestamptz", "timestamptz", "timestamptz"],
+};
+
+/// The first half of a booking.
+pub const ENTER: Statement = Statement {
+    name: "enter",
+    sql: booking::ENTER,
+    types: &[
+        "uuid",
+        "text",
+        "text",
+        "bytea",
+        "uuid",
+        "timestamptz",
+        "uuid",
+        "text",
+        "text",
+        "text",
+        "text",
+        "uuid[]",
+        "timestamptz",
+        "timestamptz",
+        "timestamptz",
+    ],
+};
+
+/// The second half.
+pub const WRITE: Statement = Statement {
+    name: "write",
+    sql: booking::WRITE,
+    types: &[
+        "uuid",
+        "uuid[]",
+        "timestamptz",
+        "timestamptz",
+        "timestamptz",
+        "timestamptz",
+        "uuid",
+        "uuid",
+        "uuid",
+        "text",
+        "text",
+        "uuid",
+        "text",
+        "text",
+        "text",
+        "text",
+        "text",
+    ],
+};
+
+/// What this call has booked already.
+pub const MADE_IN_CALL: Statement = Statement {
+    name: "made_in_call",
+    sql: appointments::MADE_IN_CALL,
+    types: &["uuid", "text", "timestamptz", "timestamptz", "uuid[]", "text", "text", "text"],
+};
+
+const LIST_TYPES: &[&str] = &[
+    "uuid",
+    "uuid",
+    "uuid",
+    "timestamptz",
+    "timestamptz",
+    "text",
+    "text",
+    "timestamptz",
+    "uuid",
+    "bigint",
+    "bool",
+];
+
+/// A page of an organisation's appointments.
+pub const LIST: Statement = Statement { name: "list", sql: appointments::LIST, types: LIST_TYPES };
+
+/// A page of one caller's appointments.
+pub const LIST_OF_NUMBER: Statement =
+    Statement { name: "list_of_number", sql: appointments::LIST_OF_NUMBER, types: LIST_TYPES };
+
+impl Statement {
+    /// `prepare …`, as SQL.
+    pub fn prepare(&self) -> String {
+        format!("prepare {} ({}) as {}", self.name, self.types.join(", "), self.sql)
+    }
+
+    /// `execute …` with these values, which are SQL expressions.
+    pub fn execute(&self, values: &[&str]) -> String {
+        assert_eq!(values.len(), self.types.len(), "values for {}", self.name);
+        format!("execute {} ({})", self.name, values.join(", "))
+    }
+
+    /// The statement itself with these values in the place of its parameters, each of its declared type.
+    pub fn with_values(&self, values: &[&str]) -> String {
+        assert_eq!(values.len(), self.types.len(), "values for {}", self.name);
+        let mut parts = self.sql.split('$');
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| {
+            let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+            let number: usize = part[..digits].parse().unwrap_or_default();
+            text + &format!("({})::{}", values[number - 1], self.types[number - 1]) + &part[digits..]
+        })
+    }
+}
