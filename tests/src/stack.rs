@@ -91,6 +91,27 @@ impl Stack {
         Ok(stack)
     }
 
+    /// What each of the services has in memory, in megabytes, where the system tells.
+    pub fn memory(&self) -> Vec<(&'static str, f64)> {
+        let of = |program: &Program| {
+            let names: [&'static str; 2] = ["memory at rest, gateway", "memory at rest, booking service"];
+            let name = names[usize::from(program.name != "gateway")];
+            Some((name, resident(program.child.id())?))
+        };
+        self.programs.iter().filter_map(of).collect()
+    }
+
+    /// The folder of the database server's programs, if the server is ours.
+    pub fn programs_folder(&self) -> Option<&Path> {
+        self.database.as_ref().map(|server| server.binaries.folder.as_path())
+    }
+
+    /// What the database server says of itself, if it is ours.
+    pub fn server_version(&self) -> Option<String> {
+        let output = Command::new(self.programs_folder()?.join("postgres")).arg("--version").output().ok()?;
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
     async fn wait_until_ready(&mut self) -> Result<()> {
         let url = format!("http://{}/readyz", self.gateway);
         let client = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
@@ -174,6 +195,23 @@ impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.stop();
     }
+}
+
+/// Megabytes in memory of the process that this one, a guardian, looks after.
+fn resident(guardian: u32) -> Option<f64> {
+    let processes = std::fs::read_dir("/proc").ok()?;
+    let status = |entry: std::io::Result<std::fs::DirEntry>| {
+        let text = std::fs::read_to_string(entry.ok()?.path().join("status")).ok()?;
+        let field =
+            |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next());
+        Some((field("PPid:")?.parse::<u32>().ok()?, field("VmRSS:")?.parse::<f64>().ok()?))
+    };
+    // The guardian's other children are shells that wait, which are small.
+    let own = processes
+        .filter_map(status)
+        .filter(|(parent, _)| *parent == guardian)
+        .map(|(_, kilobytes)| kilobytes);
+    own.reduce(f64::max).map(|kilobytes| kilobytes / 1e3)
 }
 
 /// The database named by the user, or one of our own, brought up to date.

@@ -35,8 +35,17 @@ macro_rules! select {
             "
             join clinic c on c.org_id = a.org_id and c.clinic_id = a.clinic_id
             join provider p on p.org_id = a.org_id and p.provider_id = a.provider_id
-            left join patient t on t.org_id = a.org_id and t.patient_id = a.patient_id
-            left join calendar_sync s on s.org_id = a.org_id and s.appointment_id = a.appointment_id
+            -- One at a time, by their keys: `offset 0` keeps a plan that was made for small tables from going through large ones.
+            left join lateral (
+                select name, phone, email from patient
+                where org_id = a.org_id and patient_id = a.patient_id
+                offset 0
+            ) t on true
+            left join lateral (
+                select state, event_id, synced_at from calendar_sync
+                where org_id = a.org_id and appointment_id = a.appointment_id
+                offset 0
+            ) s on true
             ",
             $($rest),*
         )
@@ -187,15 +196,18 @@ pub const LIST: &str = list!(
     "order by a.starts_at fetch first ($10) rows with ties) a"
 );
 
-/// The statement of [`list()`] for one number: it goes to that number's patients first, and then to what each of them has.
+/// The statement of [`list()`] for one number: it goes to that number's patients first, and then to all that each of them has. `offset 0`
+/// keeps the planner to that order.
 pub const LIST_OF_NUMBER: &str = list!(
     "(
         select a.*
         from patient who
-        cross join lateral (select a.* from appointment a where a.org_id = $1 and a.patient_id = who.patient_id"
-    "   offset 0) a
+        cross join lateral (
+            select a.* from appointment a where a.org_id = $1 and a.patient_id = who.patient_id offset 0
+        ) a
         where who.org_id = $1 and who.phone = $7
-    ) a"
+    "
+    ") a"
 );
 
 /// The appointments after `after`, by start time and id.
@@ -227,10 +239,14 @@ pub async fn list(
 /// The statement of [`made_in_call()`]: organisation, call, start, end, providers, folded name, number and e-mail.
 pub const MADE_IN_CALL: &str = "
     select a.appointment_id
-    from appointment a
-    join patient t on t.org_id = a.org_id and t.patient_id = a.patient_id
-    where a.org_id = $1 and a.call_id = $2
-        and a.state in ('booked', 'confirmed')
+    from (
+        -- By the call and nothing else: every further condition would let the planner think of an index that finds the whole organisation.
+        select * from appointment where org_id = $1 and call_id = $2 offset 0
+    ) a
+    cross join lateral (
+        select name_folded, phone, email from patient where org_id = $1 and patient_id = a.patient_id offset 0
+    ) t
+    where a.state in ('booked', 'confirmed')
         and a.starts_at = $3 and a.ends_at = $4 and a.provider_id = any ($5)
         -- As a booking finds its patient: by number, else by e-mail; without either, nobody else has either.
         and t.name_folded = $6

@@ -41,6 +41,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// whenever a connection comes back.
 const TRUSTED_IDLE: Duration = Duration::from_secs(5);
 
+/// A connection keeps the plans that it has made for its statements, and tables grow: one that was made for a handful of rows may go
+/// through all of a large organisation. With the connection it is made anew.
+const LIFETIME: Duration = Duration::from_mins(5);
+
 /// The service's connections.
 #[derive(Clone, Debug)]
 pub struct Db {
@@ -68,6 +72,7 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(config.database_connections)
             .acquire_timeout(config.database_wait)
+            .max_lifetime(LIFETIME)
             // Instead of a ping before every use, which would be one more round trip in each request.
             .test_before_acquire(false)
             .before_acquire(move |connection, meta| {

@@ -70,11 +70,15 @@ pub const WRITE: &str = "
                 and a.block_from < $5 and a.block_to > $4 and a.block_from > $6
             offset 0
         ) and not exists (
-            select from appointment a
-            join patient t on t.org_id = a.org_id and t.patient_id = a.patient_id
-            join patient me on me.org_id = a.org_id and me.patient_id = $9
-            where a.org_id = $1 and a.call_id = $13
-                and a.state in ('booked', 'confirmed')
+            select
+            from (
+                -- By the call and nothing else: every further condition would let the planner think of an index that finds the whole
+                -- organisation.
+                select * from appointment where org_id = $1 and call_id = $13 offset 0
+            ) a
+            cross join lateral (select * from patient where org_id = $1 and patient_id = a.patient_id offset 0) t
+            cross join lateral (select * from patient where org_id = $1 and patient_id = $9 offset 0) me
+            where a.state in ('booked', 'confirmed')
                 and a.starts_at = $4 and a.ends_at = $5 and a.provider_id = any ($2)
                 -- The same person; who gave neither number nor e-mail is a new patient each time.
                 and (t.patient_id = me.patient_id or (

@@ -1,7 +1,6 @@
 //! Callers who book one after another, each waiting for their answer.
 
 use std::{
-    fmt,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -23,25 +22,25 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::ground::{Ground, Provider};
+use crate::{
+    ground::{Ground, Provider},
+    measured::Measured,
+};
 
-/// What is measured.
+/// What is asked for, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
+    /// A free slot, through the gateway.
     Http,
-    HttpConflict,
+    /// A free slot, from the service itself.
     Grpc,
+    /// A taken slot, through the gateway.
+    Conflict,
 }
 
-/// Latencies of one row of the table.
-#[derive(Debug)]
-pub(crate) struct Measured {
-    sorted: Vec<Duration>,
-    elapsed: Duration,
-}
-
-#[derive(Clone)]
-struct Client {
+/// A client of both.
+#[derive(Clone, Debug)]
+pub(crate) struct Driver {
     url: String,
     http: reqwest::Client,
     grpc: AppointmentServiceClient<Channel>,
@@ -49,56 +48,73 @@ struct Client {
 
 static PATIENTS: AtomicUsize = AtomicUsize::new(0);
 
-/// Makes `count` requests from `callers` at a time.
-pub(crate) async fn drive(
-    stack: &Stack,
-    ground: &mut Ground,
-    way: Way,
-    callers: usize,
-    count: usize,
-) -> Result<Measured> {
-    let client = Client {
-        url: format!("http://{}/api/vapi/tools", stack.gateway),
-        http: reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?,
-        grpc: AppointmentServiceClient::new(
-            Endpoint::from_shared(format!("http://{}", stack.grpc))?.connect().await?,
-        ),
-    };
-    let work: Vec<(Provider, Timestamp)> = (0..count)
-        .map(|_| match way {
-            Way::Http | Way::Grpc => ground.next(),
-            Way::HttpConflict => (ground.providers[0].clone(), Ground::start(20)),
+impl Driver {
+    pub(crate) async fn connect(stack: &Stack) -> Result<Self> {
+        let channel =
+            Endpoint::from_shared(format!("http://{}", stack.grpc))?.tcp_nodelay(true).connect().await?;
+        Ok(Self {
+            url: format!("http://{}/api/vapi/tools", stack.gateway),
+            http: reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?,
+            grpc: AppointmentServiceClient::new(channel),
         })
-        .collect();
-    let (work, next) = (Arc::new(work), Arc::new(AtomicUsize::new(0)));
-    let began = Instant::now();
-    let mut running = JoinSet::new();
-    for _ in 0..callers {
-        let (work, next, mut client) = (work.clone(), next.clone(), client.clone());
-        running.spawn(async move {
-            let mut took = Vec::new();
-            while let Some((provider, start)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let began = Instant::now();
-                match way {
-                    Way::Http => client.over_http(provider, *start, 200).await?,
-                    Way::HttpConflict => client.over_http(provider, *start, 409).await?,
-                    Way::Grpc => client.over_grpc(provider, *start).await?,
-                }
-                took.push(began.elapsed());
-            }
-            anyhow::Ok(took)
-        });
     }
-    let mut sorted = Vec::with_capacity(count);
-    while let Some(took) = running.join_next().await {
-        sorted.extend(took??);
-    }
-    let elapsed = began.elapsed();
-    sorted.sort_unstable();
-    Ok(Measured { sorted, elapsed })
-}
 
-impl Client {
+    /// Makes `count` requests from `callers` at a time.
+    pub(crate) async fn run(
+        &self,
+        way: Way,
+        ground: &mut Ground,
+        callers: usize,
+        count: usize,
+    ) -> Result<Measured> {
+        let work: Vec<(Provider, Timestamp)> =
+            (0..count).map(|_| if way == Way::Conflict { ground.taken() } else { ground.next() }).collect();
+        let (work, next) = (Arc::new(work), Arc::new(AtomicUsize::new(0)));
+        let began = Instant::now();
+        let mut running = JoinSet::new();
+        for _ in 0..callers {
+            let (work, next, driver) = (work.clone(), next.clone(), self.clone());
+            running.spawn(async move {
+                let mut latencies = Vec::new();
+                while let Some((provider, start)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    latencies.push(driver.ask(way, provider, *start).await?);
+                }
+                anyhow::Ok(latencies)
+            });
+        }
+        let mut latencies = Vec::with_capacity(count);
+        while let Some(some) = running.join_next().await {
+            latencies.extend(some??);
+        }
+        Ok(Measured::new(latencies, began.elapsed()))
+    }
+
+    /// One caller, over HTTP and over gRPC by turns: the tables grow for both, so their difference is the gateway.
+    pub(crate) async fn take_turns(&self, ground: &mut Ground, count: usize) -> Result<(Measured, Measured)> {
+        let (mut http, mut grpc) = (Vec::new(), Vec::new());
+        for _ in 0..count {
+            let (provider, start) = ground.next();
+            http.push(self.ask(Way::Http, &provider, start).await?);
+            let (provider, start) = ground.next();
+            grpc.push(self.ask(Way::Grpc, &provider, start).await?);
+        }
+        let measured = |latencies: Vec<Duration>| {
+            let elapsed = latencies.iter().sum();
+            Measured::new(latencies, elapsed)
+        };
+        Ok((measured(http), measured(grpc)))
+    }
+
+    async fn ask(&self, way: Way, provider: &Provider, start: Timestamp) -> Result<Duration> {
+        let began = Instant::now();
+        match way {
+            Way::Http => self.over_http(provider, start, 200).await?,
+            Way::Conflict => self.over_http(provider, start, 409).await?,
+            Way::Grpc => self.over_grpc(provider, start).await?,
+        }
+        Ok(began.elapsed())
+    }
+
     async fn over_http(&self, provider: &Provider, start: Timestamp, expected: u16) -> Result<()> {
         let body = json!({"tool": "book_appointment", "params": {
             "clinic_id": provider.clinic, "provider_id": provider.id, "appointment_time": start.to_string(),
@@ -111,7 +127,7 @@ impl Client {
         Ok(())
     }
 
-    async fn over_grpc(&mut self, provider: &Provider, start: Timestamp) -> Result<()> {
+    async fn over_grpc(&self, provider: &Provider, start: Timestamp) -> Result<()> {
         let when = prost_types::Timestamp { seconds: start.as_second(), nanos: 0 };
         let slot = SlotChoice {
             clinic_id: provider.clinic.clone(),
@@ -129,7 +145,7 @@ impl Client {
         metadata.insert("authorization", format!("Bearer {}", provider.token).parse()?);
         // As the gateway sends one with each request.
         metadata.insert("idempotency-key", format!("bench-{}", phone()).parse()?);
-        self.grpc.book_appointment(request).await?;
+        self.grpc.clone().book_appointment(request).await?;
         Ok(())
     }
 }
@@ -137,23 +153,4 @@ impl Client {
 /// A number that nobody has had before.
 fn phone() -> String {
     format!("+1{:010}", PATIENTS.fetch_add(1, Ordering::Relaxed))
-}
-
-impl fmt::Display for Measured {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = |percent: usize| {
-            let place = (self.sorted.len() * percent / 100).min(self.sorted.len().saturating_sub(1));
-            self.sorted.get(place).map_or(0.0, |took| took.as_secs_f64() * 1e3)
-        };
-        #[expect(clippy::cast_precision_loss, reason = "a few thousand requests")]
-        let per_second = self.sorted.len() as f64 / self.elapsed.as_secs_f64();
-        write!(
-            f,
-            "{:>7} {:>9.2} {:>9.2} {:>9.2} {per_second:>9.0}",
-            self.sorted.len(),
-            at(50),
-            at(99),
-            at(100)
-        )
-    }
 }

@@ -11,6 +11,7 @@ use tonic::transport::Endpoint;
 /// A provider whose slots are given out one after another.
 #[derive(Clone, Debug)]
 pub(crate) struct Provider {
+    pub(crate) org: OrgId,
     pub(crate) clinic: String,
     pub(crate) id: String,
     pub(crate) token: String,
@@ -34,8 +35,12 @@ impl Ground {
         (provider.clone(), Self::start(provider.next))
     }
 
-    /// A start that has been given out.
-    pub(crate) fn start(number: i64) -> Timestamp {
+    /// A provider, and a start that has been given out.
+    pub(crate) fn taken(&self) -> (Provider, Timestamp) {
+        (self.providers[0].clone(), Self::start(20))
+    }
+
+    fn start(number: i64) -> Timestamp {
         let first = Timestamp::new(1_830_297_600, 0).unwrap_or(Timestamp::UNIX_EPOCH);
         first + SignedDuration::from_mins(30 * number)
     }
@@ -49,14 +54,14 @@ pub(crate) async fn prepare(stack: &Stack, home: &Path) -> Result<Ground> {
         let org = OrgId::generate();
         organisation::create(stack, org, "Bench", "Bench").await?;
         let token = organisation::token(home, org, "bench", Role::Admin, false)?;
-        clinics.push((organisation::first_clinic(channel.clone(), &token).await?, token));
+        clinics.push((org, organisation::first_clinic(channel.clone(), &token).await?, token));
     }
     let mut providers = Vec::new();
     // Organisation after organisation, so that neighbours in time are of different ones.
     for n in 0..16 {
-        let (clinic, token) = &clinics[n % clinics.len()];
+        let (org, clinic, token) = &clinics[n % clinics.len()];
         let id = organisation::add_provider(channel.clone(), token, clinic, &format!("Dr. {n}")).await?;
-        providers.push(Provider { clinic: clinic.clone(), id, token: token.clone(), next: 0 });
+        providers.push(Provider { org: *org, clinic: clinic.clone(), id, token: token.clone(), next: 0 });
     }
     Ok(Ground { providers, turn: 0 })
 }

@@ -1,51 +1,52 @@
-//! `./x bench`: measures bookings through the release build, over HTTP and over gRPC, with one caller and with sixteen.
+//! `./x bench`: measures the release build as its users meet it, over HTTP and over gRPC, and Postgres alone with the same statements in the
+//! same run. Ratios of one run say something on any machine; seconds of a machine that does something else besides say little.
 #![expect(clippy::print_stdout, reason = "this program prints a table")]
 
+mod booking;
 mod drive;
 mod ground;
+mod measured;
+mod pgbench;
+mod report;
 
-use std::path::Path;
+use std::{path::PathBuf, process::ExitCode};
 
-use clap::Parser;
-use tests::stack::{Places, Stack};
-
-use crate::drive::{Way, drive};
-
-const HOME: &str = ".frontdesk/bench";
+use clap::{Parser, ValueEnum};
+use tests::stack::Places;
 
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 struct Options {
+    /// What is measured.
+    #[arg(value_enum, default_value_t = Scenario::Booking)]
+    scenario: Scenario,
     /// How many bookings each row of the table makes.
     #[arg(long, default_value_t = 4000)]
     bookings: usize,
+    /// Where the figures are written as JSON.
+    #[arg(long, default_value = ".frontdesk/bench/booking.json")]
+    json: PathBuf,
+    /// The program, where it is not beside the server's or in `PATH`.
+    #[arg(long, env = "FRONTDESK_PGBENCH")]
+    pgbench: Option<PathBuf>,
     #[command(flatten)]
     places: Places,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Scenario {
+    /// Bookings and conflicts.
+    Booking,
+}
+
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
-    let home = Path::new(HOME);
-    if home.exists() {
-        std::fs::remove_dir_all(home)?;
-    }
-    std::fs::create_dir_all(home)?;
-    let stack = Stack::start(&options.places, home).await?;
-    let mut ground = ground::prepare(&stack, home).await?;
-    println!("\n  16 providers of 4 organisations, every patient new, fsync on\n");
-    println!("  {:<34} {:>7} {:>9} {:>9} {:>9} {:>9}", "", "n", "p50 ms", "p99 ms", "max ms", "per s");
-    // Once for warm caches and prepared statements.
-    drive(&stack, &mut ground, Way::Http, 4, options.bookings / 8).await?;
-    for (name, way, callers) in [
-        ("booking over HTTP, 1 caller", Way::Http, 1),
-        ("booking over HTTP, 16 callers", Way::Http, 16),
-        ("booking over gRPC, 1 caller", Way::Grpc, 1),
-        ("booking over gRPC, 16 callers", Way::Grpc, 16),
-        ("conflict over HTTP, 1 caller", Way::HttpConflict, 1),
-    ] {
-        let measured = drive(&stack, &mut ground, way, callers, options.bookings).await?;
-        println!("  {name:<34} {measured}");
-    }
-    stack.stop()
+    let report = match options.scenario {
+        Scenario::Booking => booking::measure(&options).await?,
+    };
+    println!("{report}");
+    report.write(&options.json)?;
+    println!("  written to {}", options.json.display());
+    Ok(if report.is_under_every_ceiling() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

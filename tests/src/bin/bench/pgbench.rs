@@ -1,0 +1,174 @@
+//! Postgres alone: `pgbench` with the statements of a booking in the round trips of a booking, as the service's own login.
+
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use tests::{
+    stack::Stack,
+    statements::{ENTER, FIND, WRITE},
+};
+
+use crate::{ground::Ground, measured::Measured};
+
+/// The program, and where it was found.
+#[derive(Debug)]
+pub(crate) struct Pgbench {
+    program: PathBuf,
+    version: String,
+}
+
+impl Pgbench {
+    /// The one that was named, else the one beside the server's programs, else the one in `PATH`.
+    pub(crate) fn find(named: Option<&Path>, stack: &Stack) -> Result<Self> {
+        let beside =
+            stack.programs_folder().map(|folder| folder.join("pgbench")).filter(|path| path.is_file());
+        let program = named.map(Path::to_owned).or(beside).unwrap_or_else(|| "pgbench".into());
+        let output = Command::new(&program).arg("--version").output();
+        let output = output.with_context(|| {
+            "there is no pgbench beside the server's programs or in PATH (Debian: postgresql-contrib); FRONTDESK_PGBENCH names one"
+        })?;
+        let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Ok(Self { program, version })
+    }
+
+    /// Books `count` slots with so many clients, each waiting for its answer as the service does.
+    pub(crate) fn run(
+        &self,
+        stack: &Stack,
+        ground: &Ground,
+        clients: usize,
+        count: usize,
+    ) -> Result<Measured> {
+        let folder = std::env::current_dir()?.join(".frontdesk/bench/pgbench");
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        let mut command = Command::new(&self.program);
+        command.current_dir(&folder).args(["--no-vacuum", "--protocol=prepared", "--log", "--define=n=0"]);
+        command.args([format!("--client={clients}"), format!("--jobs={}", clients.min(2))]);
+        command.arg(format!("--transactions={}", count / clients));
+        for (number, script) in scripts(ground).into_iter().enumerate() {
+            let path = folder.join(format!("booking-{number}.sql"));
+            fs::write(&path, script)?;
+            command.arg("--file").arg(path);
+        }
+        let output = command.arg(&stack.service_url).output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        ensure!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+        let rate: f64 = rate.with_context(|| format!("pgbench said no rate:\n{said}"))?;
+        let latencies = latencies(&folder)?;
+        ensure!(latencies.len() == count / clients * clients, "{} transactions were logged", latencies.len());
+        #[expect(clippy::cast_precision_loss, reason = "some thousand transactions")]
+        let elapsed = Duration::from_secs_f64(latencies.len() as f64 / rate);
+        Ok(Measured::new(latencies, elapsed))
+    }
+}
+
+impl fmt::Display for Pgbench {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.version, self.program.display())
+    }
+}
+
+/// The third word of each line of a log is a transaction's latency in microseconds.
+fn latencies(folder: &Path) -> Result<Vec<Duration>> {
+    let mut latencies = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("pgbench_log.")) {
+            let log = fs::read_to_string(path)?;
+            let microseconds = log.lines().filter_map(|line| line.split(' ').nth(2)?.parse().ok());
+            latencies.extend(microseconds.map(Duration::from_micros));
+        }
+    }
+    Ok(latencies)
+}
+
+/// One script an organisation, because `set local` takes no parameter. A client has a provider of each organisation, shared with every
+/// fourth other client, and a quarter of that provider's slots; every patient is new.
+fn scripts(ground: &Ground) -> Vec<String> {
+    let mut organisations: Vec<_> = ground.providers.iter().map(|provider| provider.org).collect();
+    organisations.sort_unstable();
+    organisations.dedup();
+    let script = |org| {
+        let own: Vec<_> = ground.providers.iter().filter(|provider| provider.org == org).collect();
+        let choose = own
+            .iter()
+            .enumerate()
+            .fold(String::new(), |text, (n, provider)| text + &format!("when {n} then '{}' ", provider.id));
+        let provider = format!("case (:client_id)::int % {} {choose} end", own.len());
+        booking(&org.to_string(), &own[0].clinic, &provider)
+    };
+    organisations.into_iter().map(script).collect()
+}
+
+/// A booking in five round trips: begin, find, enter, write, commit.
+fn booking(org: &str, clinic: &str, provider: &str) -> String {
+    let (org_id, clinic_id) = (format!("'{org}'"), format!("'{clinic}'"));
+    let id = |kind: &str| format!("('{kind}' || lpad(to_hex((:u)::bigint), 30, '0'))");
+    let [key, appointment, patient, audit] = ["a0", "a1", "a2", "a3"].map(id);
+    let start = "timestamptz '2031-01-01 00:00Z' + (:slot)::int * interval '30 minutes'";
+    let end = format!("{start} + interval '30 minutes'");
+    let earliest = format!("{start} - interval '1 day'");
+    let phone = "('+1' || lpad((:u)::text, 10, '0'))";
+    // The sixteen digits in letters of the codes' alphabet.
+    let code = "translate(lpad(to_hex((:u)::bigint), 6, '0'), '0123456789abcdef', '23456789CFHJKMNR')";
+    let hash = "decode(repeat('ab', 32), 'hex')";
+    let provider_array = format!("array[{provider}]");
+    let find = FIND.with_values(&[&org_id, &clinic_id, provider, "10"]);
+    let enter = ENTER.with_values(&[
+        &org_id,
+        "'BookAppointment'",
+        &key,
+        hash,
+        &appointment,
+        "now()",
+        &patient,
+        "'Bench Patient'",
+        "'bench patient'",
+        phone,
+        "null",
+        &provider_array,
+        start,
+        &end,
+        &earliest,
+    ]);
+    let write = WRITE.with_values(&[
+        &org_id,
+        ":locked",
+        "now()",
+        start,
+        &end,
+        &earliest,
+        &appointment,
+        &clinic_id,
+        ":patient_id",
+        code,
+        "null",
+        &audit,
+        "null",
+        "'bench'",
+        "'admin'",
+        "'BookAppointment'",
+        "'request'",
+    ]);
+    let [find, enter, write] = [find, enter, write].map(|sql| one_line(&sql));
+    format!(
+        "\\set n :n + 1\n\\set u :client_id * 1000000 + :n\n\\set slot :n * 4 + :client_id / 4\n\
+         \\startpipeline\nbegin;\nset local app.org_id = '{org}';\nset local statement_timeout = 8000;\n\\endpipeline\n\
+         {find};\n{enter} \\gset\n{write};\ncommit;\n"
+    )
+}
+
+/// Without comments, which end with a line.
+fn one_line(sql: &str) -> String {
+    let lines = sql.lines().map(|line| line.split("--").next().unwrap_or_default().trim());
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
