@@ -14,6 +14,7 @@ use booking_service::{bootstrap, config::Passwords};
 use clap::Args;
 use devdb::{Durability, Server, guardian::guarded};
 use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 
 /// Where things are, as the services' own settings say; a port that is taken is replaced by a free one.
 #[derive(Args, Clone, Debug)]
@@ -104,6 +105,15 @@ impl Stack {
     /// The folder of the database server's programs, if the server is ours.
     pub fn programs_folder(&self) -> Option<&Path> {
         self.database.as_ref().map(|server| server.binaries.folder.as_path())
+    }
+
+    /// Tells the planner how large the tables have become, as the server's own autovacuum does within a minute or so; if the server is ours.
+    pub async fn analyze(&self) -> Result<()> {
+        let Some(server) = &self.database else { return Ok(()) };
+        let options: PgConnectOptions = server.admin_url.parse()?;
+        let mut connection = options.database("frontdesk").connect().await?;
+        sqlx::raw_sql("analyze").execute(&mut connection).await?;
+        Ok(())
     }
 
     /// What the database server says of itself, if it is ours.

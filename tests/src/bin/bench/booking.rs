@@ -40,6 +40,7 @@ pub(crate) async fn measure(options: &Options) -> Result<Report> {
     let count = options.bookings;
     // Once for warm caches and prepared statements.
     driver.run(Way::Http, &mut ground, MANY, count / 4).await?;
+    stack.analyze().await?;
 
     let (http, grpc) = driver.take_turns(&mut ground, count).await?;
     let [p50, p99] = [50, 99].map(|percent| http.percentile(percent));
@@ -80,6 +81,7 @@ async fn throughput(
         Ok(pgbench) => {
             let theirs = ground::prepare(stack, home).await?;
             pgbench.run(stack, &theirs, MANY, count / 4)?;
+            stack.analyze().await?;
             let alone = ground::prepare(stack, home).await?;
             let alone = pgbench.run(stack, &alone, MANY, count)?;
             let again = driver.run(Way::Http, ground, MANY, count).await?;

@@ -13,7 +13,10 @@ use tests::{
     statements::{ENTER, FIND, WRITE},
 };
 
-use crate::{ground::Ground, measured::Measured};
+use crate::{
+    ground::{Ground, Provider},
+    measured::Measured,
+};
 
 /// The program, and where it was found.
 #[derive(Debug)]
@@ -53,11 +56,9 @@ impl Pgbench {
         command.current_dir(&folder).args(["--no-vacuum", "--protocol=prepared", "--log", "--define=n=0"]);
         command.args([format!("--client={clients}"), format!("--jobs={}", clients.min(2))]);
         command.arg(format!("--transactions={}", count / clients));
-        for (number, script) in scripts(ground).into_iter().enumerate() {
-            let path = folder.join(format!("booking-{number}.sql"));
-            fs::write(&path, script)?;
-            command.arg("--file").arg(path);
-        }
+        let script = folder.join("booking.sql");
+        fs::write(&script, booking(ground))?;
+        command.arg("--file").arg(script);
         let output = command.arg(&stack.service_url).output()?;
         let said = String::from_utf8_lossy(&output.stdout);
         ensure!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
@@ -91,40 +92,40 @@ fn latencies(folder: &Path) -> Result<Vec<Duration>> {
     Ok(latencies)
 }
 
-/// One script an organisation, because `set local` takes no parameter. A client has a provider of each organisation, shared with every
-/// fourth other client, and a quarter of that provider's slots; every patient is new.
-fn scripts(ground: &Ground) -> Vec<String> {
-    let mut organisations: Vec<_> = ground.providers.iter().map(|provider| provider.org).collect();
-    organisations.sort_unstable();
-    organisations.dedup();
-    let script = |org| {
-        let own: Vec<_> = ground.providers.iter().filter(|provider| provider.org == org).collect();
-        let choose = own
-            .iter()
-            .enumerate()
-            .fold(String::new(), |text, (n, provider)| text + &format!("when {n} then '{}' ", provider.id));
-        let provider = format!("case (:client_id)::int % {} {choose} end", own.len());
-        booking(&org.to_string(), &own[0].clinic, &provider)
+/// A booking in five round trips: begin, find, enter, write, commit. Each client has a provider of its own, as callers who take turns
+/// have; every patient is new.
+fn booking(ground: &Ground) -> String {
+    let of_client = |what: fn(&Provider) -> String| {
+        let choice = ground.providers.iter().enumerate().fold(String::new(), |text, (n, provider)| {
+            text + &format!("when {n} then '{}' ", what(provider))
+        });
+        format!("case (:client_id)::int % {} {choice} end", ground.providers.len())
     };
-    organisations.into_iter().map(script).collect()
-}
-
-/// A booking in five round trips: begin, find, enter, write, commit.
-fn booking(org: &str, clinic: &str, provider: &str) -> String {
-    let (org_id, clinic_id) = (format!("'{org}'"), format!("'{clinic}'"));
+    let org = of_client(|provider| provider.org.to_string());
+    let clinic = of_client(|provider| provider.clinic.clone());
+    let provider = of_client(|provider| provider.id.clone());
+    // `set` takes no parameter.
+    let set_org = ground.providers.iter().enumerate().fold(String::new(), |text, (n, provider)| {
+        let word = if n == 0 { "if" } else { "elif" };
+        text + &format!(
+            "\\{word} :client_id % {} = {n}\nset local app.org_id = '{}';\n",
+            ground.providers.len(),
+            provider.org
+        )
+    });
     let id = |kind: &str| format!("('{kind}' || lpad(to_hex((:u)::bigint), 30, '0'))");
     let [key, appointment, patient, audit] = ["a0", "a1", "a2", "a3"].map(id);
-    let start = "timestamptz '2031-01-01 00:00Z' + (:slot)::int * interval '30 minutes'";
+    let start = "timestamptz '2031-01-01 00:00Z' + (:n)::int * interval '30 minutes'";
     let end = format!("{start} + interval '30 minutes'");
     let earliest = format!("{start} - interval '1 day'");
     let phone = "('+1' || lpad((:u)::text, 10, '0'))";
     // The sixteen digits in letters of the codes' alphabet.
     let code = "translate(lpad(to_hex((:u)::bigint), 6, '0'), '0123456789abcdef', '23456789CFHJKMNR')";
     let hash = "decode(repeat('ab', 32), 'hex')";
-    let provider_array = format!("array[{provider}]");
-    let find = FIND.with_values(&[&org_id, &clinic_id, provider, "10"]);
+    let providers = format!("array[{provider}]");
+    let find = FIND.with_values(&[&org, &clinic, &provider, "10"]);
     let enter = ENTER.with_values(&[
-        &org_id,
+        &org,
         "'BookAppointment'",
         &key,
         hash,
@@ -135,20 +136,20 @@ fn booking(org: &str, clinic: &str, provider: &str) -> String {
         "'bench patient'",
         phone,
         "null",
-        &provider_array,
+        &providers,
         start,
         &end,
         &earliest,
     ]);
     let write = WRITE.with_values(&[
-        &org_id,
+        &org,
         ":locked",
         "now()",
         start,
         &end,
         &earliest,
         &appointment,
-        &clinic_id,
+        &clinic,
         ":patient_id",
         code,
         "null",
@@ -161,8 +162,8 @@ fn booking(org: &str, clinic: &str, provider: &str) -> String {
     ]);
     let [find, enter, write] = [find, enter, write].map(|sql| one_line(&sql));
     format!(
-        "\\set n :n + 1\n\\set u :client_id * 1000000 + :n\n\\set slot :n * 4 + :client_id / 4\n\
-         \\startpipeline\nbegin;\nset local app.org_id = '{org}';\nset local statement_timeout = 8000;\n\\endpipeline\n\
+        "\\set n :n + 1\n\\set u :client_id * 1000000 + :n\n\
+         \\startpipeline\nbegin;\n{set_org}\\endif\nset local statement_timeout = 8000;\n\\endpipeline\n\
          {find};\n{enter} \\gset\n{write};\ncommit;\n"
     )
 }
