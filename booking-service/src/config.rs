@@ -41,6 +41,8 @@ pub enum Command {
     Bootstrap(Bootstrap),
     /// Applies the migrations.
     Migrate(Migrate),
+    /// Asks the service that runs here whether it is ready; fails if it is not. For health checks.
+    Probe(Probe),
     /// Prints a token of the development issuer.
     Token(Token),
     /// Makes an organisation with its first clinic and prints their ids. Does nothing where it exists.
@@ -73,7 +75,7 @@ pub struct Serve {
     /// Where gRPC is served.
     #[arg(long, env = "BOOKING_GRPC_ADDRESS", default_value = "127.0.0.1:50051")]
     pub grpc_address: SocketAddr,
-    /// Where /livez and /readyz are served.
+    /// Where /livez, /readyz and /metrics are served.
     #[arg(long, env = "BOOKING_HTTP_ADDRESS", default_value = "127.0.0.1:9090")]
     pub http_address: SocketAddr,
     /// The database.
@@ -160,6 +162,14 @@ pub struct Migrate {
     /// The address of the database, with the migrator's login.
     #[arg(long, env = "BOOKING_MIGRATOR_URL", hide_env_values = true)]
     pub migrator_url: SecretString,
+}
+
+/// The settings of `probe`.
+#[derive(Args, Clone, Debug)]
+pub struct Probe {
+    /// Where the service serves /readyz.
+    #[arg(long, env = "BOOKING_HTTP_ADDRESS", default_value = "127.0.0.1:9090")]
+    pub http_address: SocketAddr,
 }
 
 /// The settings of `token`.

@@ -68,6 +68,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Migrate(config) => {
             bootstrap::migrate(&config.migrator_url).await.context("BOOKING_MIGRATOR_URL")
         }
+        Command::Probe(config) => proto::readyz::ask(config.http_address).context("the service is not ready"),
         Command::Token(config) => {
             println!("{}", token(&config)?);
             Ok(())

@@ -11,6 +11,9 @@ pub struct Config {
     /// Where HTTP is served.
     #[arg(long, env = "GATEWAY_ADDRESS", default_value = "127.0.0.1:8080")]
     pub address: SocketAddr,
+    /// Asks the gateway that runs here whether it is ready, and ends; fails if it is not. For health checks.
+    #[arg(long)]
+    pub probe: bool,
     /// Where the booking service is.
     #[arg(long, env = "GATEWAY_BOOKING_URL", value_parser = absolute)]
     pub booking_url: http::Uri,

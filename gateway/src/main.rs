@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Parser as _;
 use gateway::{config::Config, server::Server, telemetry};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,10 @@ async fn main() -> ExitCode {
             return if error.use_stderr() { WRONG_SETTING.into() } else { ExitCode::SUCCESS };
         }
     };
+    if config.probe {
+        let asked = proto::readyz::ask(config.address).context("the gateway is not ready");
+        return asked.map_or_else(|error| fail(&error, 1), |()| ExitCode::SUCCESS);
+    }
     if let Err(error) = telemetry::init(&config) {
         return fail(&error.context("GATEWAY_LOG"), WRONG_SETTING);
     }

@@ -92,6 +92,7 @@ impl TestApp {
 async fn start_gateway(booking_url: &str, stop: CancellationToken) -> SocketAddr {
     let config = gateway::config::Config {
         address: local(),
+        probe: false,
         booking_url: booking_url.parse().unwrap(),
         public_url: None,
         deadline: Duration::from_secs(8),
