@@ -32,8 +32,11 @@ fn compose() -> Value {
     serde_saphyr::from_str(COMPOSE).unwrap()
 }
 
+/// Names and values.
+type Environment<'a> = Vec<(&'a str, &'a str)>;
+
 /// The services that run one of our programs, with the program and the environment.
-fn ours(compose: &Value) -> Vec<(&str, &str, Vec<(&str, &str)>)> {
+fn ours(compose: &Value) -> Vec<(&str, &str, Environment<'_>)> {
     let services = compose["services"].as_object().unwrap().iter();
     services
         .filter_map(|(name, service)| {

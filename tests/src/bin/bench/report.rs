@@ -98,7 +98,7 @@ impl fmt::Display for Report {
             let (count, rate) = (row.count(), row.per_second());
             writeln!(f, "  {name:<36} {count:>7} {p50:>9.2} {p99:>9.2} {max:>9.2} {rate:>9.0}")?;
         }
-        writeln!(f, "\n  {:<50} {:>9}     {}", "", "found", "limit")?;
+        writeln!(f, "\n  {:<50} {:>9}     limit", "", "found")?;
         for goal in &self.goals {
             let limit = match goal.limit {
                 Limit::AtMost(limit) => format!("at most {limit}"),
