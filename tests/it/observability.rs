@@ -3,9 +3,11 @@
 use std::{
     io,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::harness::{
@@ -78,6 +80,31 @@ async fn what_nobody_can_read_or_waits_for_is_counted_as_such() {
     let service = metrics(&app, &app.service_http).await;
     let line = r#"booking_requests_total{rpc="BookAppointment",reason="DEADLINE_EXCEEDED"}"#;
     assert_eq!(value(&service, line), Some(1.0), "{service}");
+}
+
+#[tokio::test]
+async fn a_request_whose_client_hangs_up_is_counted_too() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    // Somebody else has the provider, so the booking waits, and the client does not.
+    let mut other = app.database.superuser().await;
+    let mut holding = other.begin().await.unwrap();
+    sqlx::query("select from provider for update").execute(&mut *holding).await.unwrap();
+    let request = with_metadata(
+        booking(&clinic, "2027-01-05T14:00:00Z"),
+        &[("authorization", &format!("Bearer {}", clinic.admin))],
+    );
+    let mut appointments = app.appointments();
+    let hung_up =
+        tokio::time::timeout(Duration::from_millis(100), appointments.book_appointment(request)).await;
+    assert!(hung_up.is_err());
+    let line = r#"booking_requests_total{rpc="BookAppointment",reason="CANCELLED"}"#;
+    let counted = async {
+        while value(&metrics(&app, &app.service_http).await, line) != Some(1.0) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), counted).await.expect("the request is counted");
 }
 
 /// Log lines, kept.
