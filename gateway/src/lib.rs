@@ -5,6 +5,7 @@
 
 mod app;
 pub mod config;
+mod context;
 mod credential;
 mod hex;
 mod metrics;

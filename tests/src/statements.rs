@@ -1,6 +1,6 @@
 //! The booking's statements as the service sends them, for looking at their plans and for measuring them without the service.
 
-use booking_service::db::{appointments, booking, places};
+use booking_service::db::{appointment_lists, appointments, booking, places};
 
 /// A statement, and the types of its parameters: over the wire, the driver declares them.
 #[derive(Clone, Copy, Debug)]
@@ -93,11 +93,11 @@ const LIST_TYPES: &[&str] = &[
 ];
 
 /// A page of an organisation's appointments.
-pub const LIST: Statement = Statement { name: "list", sql: appointments::LIST, types: LIST_TYPES };
+pub const LIST: Statement = Statement { name: "list", sql: appointment_lists::LIST, types: LIST_TYPES };
 
 /// A page of one caller's appointments.
 pub const LIST_OF_NUMBER: Statement =
-    Statement { name: "list_of_number", sql: appointments::LIST_OF_NUMBER, types: LIST_TYPES };
+    Statement { name: "list_of_number", sql: appointment_lists::LIST_OF_NUMBER, types: LIST_TYPES };
 
 impl Statement {
     /// `prepare …`, as SQL.

@@ -1,6 +1,7 @@
 //! The way to Postgres: one file a table, and one for the lock recipe that crosses them.
 #![expect(clippy::disallowed_types, reason = "the one module that holds a pool")]
 
+pub mod appointment_lists;
 pub mod appointments;
 pub mod audit;
 pub mod auth_failures;

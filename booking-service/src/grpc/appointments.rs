@@ -10,7 +10,7 @@ use super::{admit, answer, appointment_view::state_filter, convert::Check};
 use crate::{
     access::{BOOK_APPOINTMENT, CANCEL_APPOINTMENT, GET_APPOINTMENT, LIST_APPOINTMENTS},
     app::App,
-    db::appointments::Filter,
+    db::appointment_lists::Filter,
     domain::{
         confirmation_code::ConfirmationCode,
         idempotency::Fingerprint,

@@ -6,7 +6,8 @@ use crate::{
     caller::Caller,
     db::{
         TenantTx,
-        appointments::{self, Filter},
+        appointment_lists::{self, Filter},
+        appointments,
         audit::{self, Entry},
         clinics, providers,
     },
@@ -89,7 +90,7 @@ pub async fn list_appointments(
     {
         return Err(Error::not_found(Resource::Provider, provider));
     }
-    let mut items = appointments::list(&mut tx, &filter, after, size.and_one_more()).await?;
+    let mut items = appointment_lists::list(&mut tx, &filter, after, size.and_one_more()).await?;
     let next = size.cut(&mut items).map(|last| Position { at: last.slot.start(), id: last.id.into() });
     let entry =
         Entry { rpc: LIST_APPOINTMENTS, refused: None, resource: Some("appointment"), resource_id: None };

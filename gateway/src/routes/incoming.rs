@@ -10,7 +10,7 @@ use axum::{
 use http::{HeaderMap, StatusCode};
 
 use super::observe::Known;
-use crate::{app::App, credential, problem::Problem, tools, upstream::Context, vapi::message::Unreadable};
+use crate::{app::App, context::Context, credential, problem::Problem, tools, vapi::message::Unreadable};
 
 /// A request, with what goes on to the booking service.
 #[derive(Debug)]

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use crate::{
     app::App,
+    context::{Context, derived_key, portable},
     problem::Problem,
     tools,
-    upstream::{Context, derived_key, portable},
     vapi::{
         answer::{Results, ToolResult},
         message::{Message, Origin},

@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 use super::incoming::Incoming;
 use crate::{
     app::App,
+    context::{Context, derived_key},
     problem::Problem,
     tools::{self, Answer},
-    upstream::{Context, derived_key},
     vapi::{
         arguments::{self, Unusable},
         message,

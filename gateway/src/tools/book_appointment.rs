@@ -10,11 +10,7 @@ use super::{
     Answer, appointment_json,
     arguments::{Check, Minutes, Text, duration, joined, read, when},
 };
-use crate::{
-    problem::Problem,
-    say,
-    upstream::{Context, Upstream},
-};
+use crate::{context::Context, problem::Problem, say, upstream::Upstream};
 
 /// Book an appointment for the caller at a time that they have agreed to. It is booked only when the answer begins with "Booked".
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -10,11 +10,7 @@ use super::{
     Answer, appointment_json,
     arguments::{Check, Text, read},
 };
-use crate::{
-    problem::Problem,
-    say,
-    upstream::{Context, Upstream},
-};
+use crate::{context::Context, problem::Problem, say, upstream::Upstream};
 
 /// Cancel an appointment that the caller has, once they have said which one and that they mean it. One of code and id is needed.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -9,11 +9,7 @@ use super::{
     Answer, SlotJson,
     arguments::{Check, Minutes, Text, duration, is_day, joined, read, when},
 };
-use crate::{
-    problem::Problem,
-    say,
-    upstream::{Context, Upstream},
-};
+use crate::{context::Context, problem::Problem, say, upstream::Upstream};
 
 /// Find out what is free on a day, or whether a time is free, before booking it. Nothing is booked by asking.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -10,11 +10,7 @@ use super::{
     Answer, appointment_json,
     arguments::{Check, Text, read},
 };
-use crate::{
-    problem::Problem,
-    say,
-    upstream::{Context, Upstream},
-};
+use crate::{context::Context, problem::Problem, say, upstream::Upstream};
 
 /// More than a caller has, and as many as one answer should hold.
 const MOST: i32 = 20;

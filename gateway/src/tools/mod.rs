@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use appointment_json::{SlotJson, status};
 
-use crate::{app::App, problem::Problem, say, upstream::Context, vapi::arguments::Unusable};
+use crate::{app::App, context::Context, problem::Problem, say, vapi::arguments::Unusable};
 
 /// What a tool answers: a sentence, and for programs the facts.
 #[derive(Clone, Debug)]
