@@ -110,7 +110,8 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let (reason, time) = (self.outcome.0.get().copied().unwrap_or("CANCELLED"), self.began.elapsed());
+        let unsaid = if std::thread::panicking() { "INTERNAL" } else { "CANCELLED" };
+        let (reason, time) = (self.outcome.0.get().copied().unwrap_or(unsaid), self.began.elapsed());
         self.count(reason, time);
         tracing::info!(reason, ms = time.as_secs_f64() * 1e3, "answered");
     }

@@ -14,6 +14,9 @@ use tonic_health::server::HealthReporter;
 
 use crate::{app::App, auth, config::Serve, grpc, readiness};
 
+/// So many requests that were taken back before they were looked at may wait.
+const MOST_RESETS: usize = 10_000;
+
 /// How often the health that gRPC clients see is brought up to date.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -65,6 +68,9 @@ impl Server {
             .add_service(reflection().build_v1alpha()?);
         let incoming = TcpIncoming::from(grpc).with_nodelay(Some(true));
         let serving = Transport::builder()
+            // The gateway passes on who hangs up, for all its clients over one connection, which would be ended for a burst of them.
+            .http2_max_pending_accept_reset_streams(Some(MOST_RESETS))
+            .http2_max_local_error_reset_streams(Some(MOST_RESETS))
             .add_routes(services)
             .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
         let probes = axum::serve(http, readiness::router(app.clone()))

@@ -69,6 +69,13 @@ impl Problem {
         )
     }
 
+    /// The request did not come to its end in time.
+    pub(crate) fn too_slow() -> Self {
+        let say = "That took too long to arrive.".to_owned();
+        let detail = "the body did not arrive in time".to_owned();
+        Self::new(StatusCode::REQUEST_TIMEOUT, "INVALID_REQUEST", "TOO_SLOW".to_owned(), detail, say)
+    }
+
     /// There is no such tool.
     pub(crate) fn unknown_tool(say: String) -> Self {
         Self::invalid("UNKNOWN_TOOL", "there is no such tool".to_owned(), say)
@@ -81,6 +88,7 @@ impl Problem {
                 Self::unreadable("the arguments are cut off; please send fewer or shorter ones")
             }
             Unusable::NotAnObject => Self::unreadable("the arguments are not a JSON object"),
+            Unusable::NoId => Self::unreadable("the tool call has no id"),
             Unusable::Encrypted => {
                 let detail = "the arguments are encrypted, and nobody here can decrypt them";
                 Self {

@@ -125,7 +125,9 @@ pub(crate) fn availability(check: &pb::CheckSlotResponse) -> String {
 pub(crate) fn free_on(found: &pb::SearchSlotsResponse) -> String {
     let day = &found.spoken_date;
     let Some(first) = found.slots.first() else {
-        return format!("Nothing is free on {day}. Please ask for another day.");
+        return format!(
+            "I find no free time in the usual hours on {day}. Please ask for another day, or for a certain time."
+        );
     };
     let times: Vec<&str> = found
         .slots

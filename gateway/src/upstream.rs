@@ -180,7 +180,9 @@ fn is_worth_repeating(status: &Status) -> bool {
 
 /// The connection ended under the request, for which tonic has several words. What the service says itself has a reason with it.
 fn is_lost(status: &Status) -> bool {
-    let by_transport = matches!(status.code(), Code::Cancelled | Code::Unknown | Code::Internal);
+    // A connection that was told to calm down ends with "resource exhausted".
+    let by_transport =
+        matches!(status.code(), Code::Cancelled | Code::Unknown | Code::Internal | Code::ResourceExhausted);
     by_transport && status.get_details_error_info().is_none()
 }
 

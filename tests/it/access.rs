@@ -2,7 +2,6 @@
 
 use booking_service::{
     caller::Role,
-    clock::Clock,
     development_issuer::{DevelopmentIssuer, Grant},
     domain::ids::{AppointmentId, ClinicId, OrgId, ProviderId},
 };
@@ -58,7 +57,7 @@ async fn no_rpc_is_reached_without_a_good_token() {
     let (header, claims) = head.split_once('.').unwrap();
     let stranger = DevelopmentIssuer::generate().unwrap();
     let grant = |org, lifetime| Grant { org, subject: "x".into(), role: Role::Admin, voice: false, lifetime };
-    let now = Clock::default().now();
+    let now = crate::harness::moment();
     let hour = SignedDuration::from_hours(1);
     let mut credentials: Vec<Option<String>> = vec![
         None,

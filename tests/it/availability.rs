@@ -232,7 +232,10 @@ async fn the_assistant_hears_a_days_free_times_as_one_sentence() {
         "Free on Tuesday, January 5, 2027 with Dr. Ana Reyes: 9 AM, 9:30 AM, and 10 AM. Nothing is booked yet."
     );
     let said = ask(json!({"date": "2027-01-05", "duration": 600})).await;
-    assert_eq!(said, "Nothing is free on Tuesday, January 5, 2027. Please ask for another day.");
+    assert!(
+        said.starts_with("I find no free time in the usual hours on Tuesday, January 5, 2027."),
+        "{said}"
+    );
     let said = ask(json!({"date": "2020-01-05"})).await;
     assert!(said.starts_with("That time has passed already. Today is "), "{said}");
     let said = ask(json!({"date": "05/01/2027"})).await;

@@ -279,7 +279,7 @@ async fn stored(app: &TestApp) -> ([String; 2], [String; 9], i32, bool) {
             a.state, a.service_text, p.name, p.phone, p.email,
             to_char(a.starts_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI') as starts_at,
             (extract(epoch from a.ends_at - a.starts_at) / 60)::int as minutes,
-            a.created_at between now() - interval '1 minute' and now() as just_now
+            a.created_at between timestamptz '2026-11-22 12:00Z' and timestamptz '2026-11-22 12:10Z' as just_now
         from appointment a join patient p using (org_id, patient_id)
         ",
     )

@@ -27,8 +27,8 @@ use crate::harness::{
 const BATCHES: u64 = 100;
 const BATCH: u64 = 50;
 const AT_ONCE: usize = 3;
-/// A request takes a few milliseconds: some are cancelled on their way in, some at each step, and some are answered.
-const LONGEST_PATIENCE_MICROSECONDS: u64 = 15_000;
+/// Beside what a booking takes, a server that keeps to a deadline answers this much before it.
+const MARGIN: Duration = Duration::from_millis(10);
 
 const OPEN_TRANSACTIONS: &str = "
     select count(*) from pg_stat_activity
@@ -41,12 +41,15 @@ fn scattered(n: u64) -> u64 {
 
 /// One request of the storm, given up after a while: by the client who hangs up, or by the deadline that it named. Gives the id of an
 /// appointment that it was promised.
-async fn impatient(app: &TestApp, clinic: &Clinic, n: u64) -> Option<String> {
-    let patience = Duration::from_micros(scattered(n) % LONGEST_PATIENCE_MICROSECONDS);
+async fn impatient(app: &TestApp, clinic: &Clinic, n: u64, usual: Duration) -> Option<String> {
+    // Some end on their way in, some at each step, and some are answered, however fast the machine is.
+    let with_deadline = n.is_multiple_of(2);
+    let longest = usual * 3 + if with_deadline { MARGIN } else { Duration::ZERO };
+    let patience = longest * u32::try_from(scattered(n) % 1_000).unwrap() / 1_000;
     let timeout = format!("{}u", patience.as_micros().max(1));
     let bearer = format!("Bearer {}", clinic.admin);
     let mut metadata = vec![("authorization", bearer.as_str())];
-    if n.is_multiple_of(2) {
+    if with_deadline {
         metadata.push(("grpc-timeout", timeout.as_str()));
     }
     if n.is_multiple_of(5) {
@@ -63,6 +66,19 @@ async fn impatient(app: &TestApp, clinic: &Clinic, n: u64) -> Option<String> {
     let made = answer.ok()?.into_inner().appointment.unwrap();
     assert_eq!(made.org_id, clinic.org.to_string(), "another organisation's appointment");
     Some(made.id)
+}
+
+/// What a booking takes here, when nobody else asks for anything.
+async fn a_bookings_time(app: &TestApp, clinic: &Clinic) -> Duration {
+    let mut times = Vec::new();
+    for n in 0..9 {
+        let began = Instant::now();
+        let start = format!("2040-01-01T{n:02}:00:00Z");
+        app.book(&clinic.admin, booking_of(slot(clinic, &start))).await.unwrap();
+        times.push(began.elapsed());
+    }
+    times.sort_unstable();
+    times[4]
 }
 
 async fn count(watcher: &mut PgConnection, sql: &'static str) -> i64 {
@@ -85,10 +101,11 @@ async fn five_thousand_cancelled_requests_leave_no_transaction_and_no_tenant_beh
     let app = TestApp::with_connections(2).await;
     let clinics = [app.clinic().await, app.clinic().await];
     let mut watcher = app.database.superuser().await;
+    let usual = a_bookings_time(&app, &clinics[0]).await;
     let mut promised = BTreeSet::new();
     for batch in 0..BATCHES {
         let numbers = batch * BATCH..(batch + 1) * BATCH;
-        let requests = numbers.map(|n| impatient(&app, &clinics[usize::from(n % 3 == 0)], n));
+        let requests = numbers.map(|n| impatient(&app, &clinics[usize::from(n % 3 == 0)], n, usual));
         let answers: Vec<Option<String>> = stream::iter(requests).buffer_unordered(AT_ONCE).collect().await;
         promised.extend(answers.into_iter().flatten());
         assert!(is_quiet(&mut watcher).await, "a transaction is left open after batch {batch}");
@@ -110,11 +127,12 @@ async fn five_thousand_cancelled_requests_leave_no_transaction_and_no_tenant_beh
         .unwrap();
     let made: BTreeSet<String> = made.into_iter().collect();
     assert!(promised.is_subset(&made), "an appointment that was promised is not there");
-    let unanswered = made.len() - promised.len();
+    // Of the bookings, which four of five requests were, some were answered, some were made unheard, and some were not made.
+    let bookings = usize::try_from(BATCHES * BATCH * 4 / 5).unwrap();
     assert!(
-        promised.len() > 100 && made.len() < 3_900,
-        "{} promised, {unanswered} made unheard",
-        promised.len()
+        !promised.is_empty() && promised.len() < made.len() && made.len() < bookings,
+        "{} made",
+        made.len()
     );
     let wrong = "
         select count(*) from appointment a

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _, postgres::PgRow};
 use tests::{
     crowd,
-    statements::{BUSY, ENTER, FIND, LIST, LIST_OF_NUMBER, MADE_IN_CALL, Statement, WRITE},
+    statements::{BUSY, ENTER, FIND, GET, GET_BY_CODE, LIST, LIST_OF_NUMBER, MADE_IN_CALL, Statement, WRITE},
 };
 
 use crate::harness::database::TestDatabase;
@@ -24,7 +24,7 @@ async fn run(connection: &mut PgConnection, sql: String) -> Vec<PgRow> {
 async fn prepared(database: &TestDatabase) -> PgConnection {
     let mut service = database.service_login().await;
     run(&mut service, format!("set app.org_id = {ORG}")).await;
-    for statement in [FIND, BUSY, ENTER, WRITE, MADE_IN_CALL, LIST, LIST_OF_NUMBER] {
+    for statement in [FIND, BUSY, ENTER, WRITE, MADE_IN_CALL, GET, GET_BY_CODE, LIST, LIST_OF_NUMBER] {
         run(&mut service, statement.prepare()).await;
     }
     service
@@ -56,12 +56,15 @@ fn check(statement: Statement, plan: &Value) {
         let read = node["Actual Rows"].as_f64().unwrap()
             + node["Rows Removed by Filter"].as_f64().unwrap_or_default();
         assert!(read < 100.0, "{}: {read} rows in one go: {node:#}", statement.name);
-        if matches!(table, Some("appointment" | "patient" | "idempotency")) && kind != "Bitmap Heap Scan" {
+        if matches!(table, Some("appointment" | "patient" | "calendar_sync" | "idempotency"))
+            && kind != "Bitmap Heap Scan"
+        {
             assert!(kind.starts_with("Index"), "{}: {node:#}", statement.name);
             assert!(condition.contains("org_id ="), "{}: {node:#}", statement.name);
         }
         if table == Some("appointment") {
-            let narrow = ["block_from", "starts_at", "appointment_id", "patient_id", "call_id"];
+            let narrow =
+                ["block_from", "starts_at", "appointment_id", "patient_id", "call_id", "confirmation_code"];
             assert!(narrow.iter().any(|column| condition.contains(column)), "{}: {node:#}", statement.name);
             let index = node["Index Name"].as_str().unwrap();
             assert_ne!(index, "appointment_no_overlap", "{}: {node:#}", statement.name);
@@ -161,6 +164,8 @@ const ASKED: &[(Statement, &[&str])] = &[
             NULL,
         ],
     ),
+    (GET, &[ORG, "'0c000000-0000-0000-0000-000000000077'"]),
+    (GET_BY_CODE, &[ORG, "'342222'"]),
     (LIST, &[ORG, NULL, NULL, BUSY_START, LATEST, NULL, NULL, BUSY_START, NIL, "51", "true"]),
     (LIST_OF_NUMBER, &[ORG, NULL, NULL, NOW, LATEST, NULL, "'+17180012345'", NOW, NIL, "21", "true"]),
 ];

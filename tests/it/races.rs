@@ -124,9 +124,10 @@ async fn a_hold_that_ran_out_does_not_block_and_one_that_runs_does() {
     let clinic = app.clinic().await;
     let mut database = as_service(&app, &clinic).await;
     let (from, to) = ("2027-01-05T15:00:00Z", "2027-01-05T15:30:00Z");
-    insert(&mut database, &clinic, "held", from, to, Some("now() - interval '1 second'")).await;
+    // Around the moment at which a test begins.
+    insert(&mut database, &clinic, "held", from, to, Some("timestamptz '2026-11-22 11:59:59Z'")).await;
     let live = ("2027-01-05T16:00:00Z", "2027-01-05T16:30:00Z");
-    insert(&mut database, &clinic, "held", live.0, live.1, Some("now() + interval '5 minutes'")).await;
+    insert(&mut database, &clinic, "held", live.0, live.1, Some("timestamptz '2026-11-22 12:05:00Z'")).await;
 
     app.book(&clinic.admin, booking(&clinic, from)).await.unwrap();
     assert_eq!(app.count("select count(*) from appointment where state = 'expired'").await, 1);

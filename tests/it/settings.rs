@@ -86,28 +86,31 @@ fn what_compose_sets_is_what_the_programs_read_and_can_use() {
         let read = variables(&command);
         let unread: Vec<_> = environment.iter().filter(|(variable, _)| !read.contains(*variable)).collect();
         assert!(unread.is_empty(), "{name}: {unread:?}");
-        // As options, because the test's own environment is nobody's business.
-        let serve = command.find_subcommand("serve");
-        let known = command.get_arguments().chain(serve.into_iter().flat_map(clap::Command::get_arguments));
-        let options = known.filter_map(|argument| {
-            let variable = argument.get_env()?.to_str()?;
-            let value = by_default(environment.iter().find(|(name, _)| *name == variable)?.1);
-            let option = format!("--{}", argument.get_long()?);
-            let is_flag = matches!(argument.get_action(), clap::ArgAction::SetTrue);
-            if is_flag { (value == "true").then_some(option) } else { Some(format!("{option}={value}")) }
-        });
-        let parsed = match name {
-            "gateway" => {
-                gateway::config::Config::try_parse_from(["gateway".to_owned()].into_iter().chain(options))
-                    .map(drop)
-            }
-            "booking-service" => booking_service::config::Config::try_parse_from(
-                ["booking-service".to_owned(), "serve".to_owned()].into_iter().chain(options),
-            )
-            .map(drop),
-            _ => Ok(()),
+        let service = &compose["services"][name];
+        let words = |list: &Value| -> Vec<String> {
+            list.as_array().into_iter().flatten().map(|word| word.as_str().unwrap().to_owned()).collect()
         };
-        assert!(parsed.is_ok(), "{name}: {}", parsed.unwrap_err());
+        let run = words(&service["command"]);
+        // Without "CMD" and the program.
+        let probe = words(&service["healthcheck"]["test"])
+            .split_off(2.min(words(&service["healthcheck"]["test"]).len()));
+        for words in [Some(run), Some(probe).filter(|probe| !probe.is_empty())].into_iter().flatten() {
+            // As options, because the test's own environment is nobody's business.
+            let subcommand = words.first().and_then(|word| command.find_subcommand(word)).unwrap_or(&command);
+            let options = subcommand.get_arguments().filter_map(|argument| {
+                let variable = argument.get_env()?.to_str()?;
+                let value = by_default(environment.iter().find(|(name, _)| *name == variable)?.1);
+                let option = format!("--{}", argument.get_long()?);
+                let is_flag = matches!(argument.get_action(), clap::ArgAction::SetTrue);
+                if is_flag { (value == "true").then_some(option) } else { Some(format!("{option}={value}")) }
+            });
+            let line: Vec<String> = [program.to_owned()].into_iter().chain(words).chain(options).collect();
+            let parsed = match program {
+                "gateway" => gateway::config::Config::try_parse_from(&line).map(drop),
+                _ => booking_service::config::Config::try_parse_from(&line).map(drop),
+            };
+            assert!(parsed.is_ok(), "{name}: {line:?}: {}", parsed.unwrap_err());
+        }
     }
 }
 

@@ -23,16 +23,10 @@ struct Expected {
     id: Option<String>,
     tool: Option<String>,
     outcome: String,
+    /// What it waits for; it is refused until then.
+    #[serde(default)]
+    later: Option<String>,
 }
-
-/// Everything that waits for a later issue, in one place: what is asked for and what is answered until then.
-const TOOLS_TO_COME: [&str; 2] = ["lookup_customer", "get_business_hours"];
-const ENCRYPTED: [&str; 2] =
-    ["ok-toolcalls-encrypted-argument.json", "bare-apirequest-encrypted-nested-path.json"];
-/// A name with control characters: the index would have it refused or cleaned, and we clean it.
-const CLEANED: &str = "err-toolcalls-control-characters.json";
-/// Messages that wait for an answer; they get the empty one.
-const CLASS_TO_COME: &str = "respond";
 
 fn corpus() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/corpus"))
@@ -59,7 +53,7 @@ async fn post(app: &TestApp, token: &str, path: &str, file: &str) -> (u16, Value
 
 /// A sentence of the tool itself, and none of a refusal to call it.
 fn was_dispatched(said: &str) -> bool {
-    ["Free", "Nothing is free", "Not available", "Booked: ", "That time has passed", "Cancelled: "]
+    ["Free", "I find no free time", "Not available", "Booked: ", "That time has passed", "Cancelled: "]
         .iter()
         .any(|beginning| said.starts_with(beginning))
 }
@@ -69,9 +63,8 @@ fn check_sentence(file: &str, expected: &Expected, said: &str) {
         !said.is_empty() && !said.contains(|c: char| c.is_control() || "\u{2028}\u{2029}".contains(c)),
         "{file}: {said:?}"
     );
-    let to_come = ENCRYPTED.contains(&file)
-        || expected.tool.as_deref().is_some_and(|tool| TOOLS_TO_COME.contains(&tool));
-    let dispatched = (expected.outcome == "dispatch" && !to_come) || file == CLEANED;
+    // A name with control characters is cleaned.
+    let dispatched = matches!(expected.outcome.as_str(), "dispatch" | "cleaned") && expected.later.is_none();
     assert_eq!(was_dispatched(said), dispatched, "{file}: {said}");
 }
 
@@ -107,7 +100,7 @@ async fn every_body_of_the_corpus_gets_its_answer_at_both_routes() {
             assert_eq!(status, *expected_status, "{file}: {answer}");
             match class.as_str() {
                 "reject" => assert_eq!(answer["reason"], "UNREADABLE", "{file}"),
-                "ack" | CLASS_TO_COME => assert_eq!(answer, json!({}), "{file}"),
+                "ack" | "respond" => assert_eq!(answer, json!({}), "{file}"),
                 _ if file.starts_with("legacy-") => {
                     assert_eq!(answer.as_object().unwrap().len(), 1, "{file}: {answer}");
                     check_sentence(file, &calls[0], answer["result"].as_str().unwrap());

@@ -263,3 +263,78 @@ async fn a_stranger_finds_no_other_routes() {
         assert_eq!(response.status(), StatusCode::OK, "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_list_without_end_is_refused_at_once_and_to_strangers_without_a_look() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let list = vec!["{}"; 500_000].join(",");
+    let body =
+        format!(r#"{{"message":{{"type":"tool-calls","toolCallList":[{list}],"toolCalls":[{list}]}}}}"#);
+    let (status, problem) = post_raw(&app, &clinic.voice, body.clone()).await;
+    assert_eq!((status, &problem["reason"]), (StatusCode::BAD_REQUEST, &json!("UNREADABLE")));
+    let (status, _) = post_raw(&app, "nobody", body).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    for (token, status) in [(clinic.voice.as_str(), "408"), ("nobody", "401")] {
+        let mut stream =
+            tokio::net::TcpStream::connect(app.gateway.trim_start_matches("http://")).await.unwrap();
+        let head = format!(
+            "POST /api/vapi/tools HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 100\r\n\r\n{{"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = vec![0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(String::from_utf8(answer).unwrap(), format!("HTTP/1.1 {status}"));
+    }
+}
+
+#[tokio::test]
+async fn a_tools_name_that_is_no_text_is_refused_like_any_other() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    for (token, status) in
+        [(clinic.voice.as_str(), StatusCode::BAD_REQUEST), ("nobody", StatusCode::UNAUTHORIZED)]
+    {
+        let url = format!("{}/api/vapi/tools/%ff", app.gateway);
+        let response = app.http.post(url).bearer_auth(token).body("{}").send().await.unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(response.json::<Value>().await.unwrap()["status"], status.as_u16());
+    }
+}
+
+#[tokio::test]
+async fn outside_of_a_call_the_same_tool_call_books_once_too() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let message = json!({"message": {"type": "tool-calls", "toolCallList": [
+        {"id": "call_1", "name": "book_appointment", "arguments": book("2027-01-05T09:00")},
+    ]}});
+    let first = app.post(Some(&clinic.voice), &message).await;
+    assert!(first.1["results"][0]["result"].as_str().unwrap().starts_with("Booked: "), "{first:?}");
+    assert_eq!(app.post(Some(&clinic.voice), &message).await, first);
+}
+
+#[tokio::test]
+async fn arguments_that_contradict_each_other_are_told_and_not_guessed() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let code = json!({"clinic_id": clinic.id, "confirmation_code": "KKKKKK"});
+    let days = json!({"date": "2027-02-01", "time": "2027-02-05T14:00", "patient_name": "Dana"});
+    for (tool, arguments, said) in [
+        ("find_appointments", code, "clinic_id is not needed with a confirmation_code"),
+        ("check_availability", days.clone(), "date is another day than that of appointment_time"),
+        ("book_appointment", days, "date is another day than that of appointment_time"),
+        ("check_availability", json!({}), "date or appointment_time is required"),
+    ] {
+        let answer = app.vapi(&clinic.voice, &CALL, tool, arguments).await;
+        assert!(answer.contains(said), "{tool}: {answer}");
+    }
+}

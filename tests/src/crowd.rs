@@ -44,6 +44,8 @@ pub async fn gather(superuser: &mut PgConnection, first: i64, appointments: i64)
             'call-' || k, now(), now()
         from member, generate_series(0, amount - 1) k,
             lateral (select timestamptz '2027-01-01 00:00Z' + (k / providers) * interval '30 minutes' as at) t;
+        insert into calendar_sync (org_id, appointment_id, version)
+        select org_id, appointment_id, 1 from appointment join member using (org_id);
         "
     );
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await?;

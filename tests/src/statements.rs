@@ -78,6 +78,13 @@ pub const MADE_IN_CALL: Statement = Statement {
     types: &["uuid", "text", "timestamptz", "timestamptz", "uuid[]", "text", "text", "text"],
 };
 
+/// One appointment.
+pub const GET: Statement = Statement { name: "get", sql: appointments::GET, types: &["uuid", "uuid"] };
+
+/// The appointment with a code.
+pub const GET_BY_CODE: Statement =
+    Statement { name: "get_by_code", sql: appointments::GET_BY_CODE, types: &["uuid", "text"] };
+
 const LIST_TYPES: &[&str] = &[
     "uuid",
     "uuid",

@@ -66,7 +66,12 @@ macro_rules! list {
 /// appointments that begin at the same time as its last one are cut afterwards. The planner takes all for one row, and would
 /// otherwise read the lot and sort it.
 pub const LIST: &str = list!(
-    "(select a.* from appointment a where a.org_id = $1"
+    "(
+        select a.org_id, a.appointment_id, a.clinic_id, a.provider_id, a.patient_id, a.starts_at, a.ends_at, a.state, a.hold_expires_at,
+            a.confirmation_code, a.service_text, a.created_at, a.updated_at, a.version
+        from appointment a
+        where a.org_id = $1
+    "
     "order by a.starts_at fetch first ($10) rows with ties) a"
 );
 
@@ -74,10 +79,15 @@ pub const LIST: &str = list!(
 /// keeps the planner to that order.
 pub const LIST_OF_NUMBER: &str = list!(
     "(
-        select a.*
+        select a.org_id, a.appointment_id, a.clinic_id, a.provider_id, a.patient_id, a.starts_at, a.ends_at, a.state, a.hold_expires_at,
+            a.confirmation_code, a.service_text, a.created_at, a.updated_at, a.version
         from patient who
         cross join lateral (
-            select a.* from appointment a where a.org_id = $1 and a.patient_id = who.patient_id offset 0
+            select a.org_id, a.appointment_id, a.clinic_id, a.provider_id, a.patient_id, a.starts_at, a.ends_at, a.state, a.hold_expires_at,
+                a.confirmation_code, a.service_text, a.created_at, a.updated_at, a.version
+            from appointment a
+            where a.org_id = $1 and a.patient_id = who.patient_id
+            offset 0
         ) a
         where who.org_id = $1 and who.phone = $7
     "

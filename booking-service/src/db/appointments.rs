@@ -86,22 +86,21 @@ impl FromRow<'_, PgRow> for Appointment {
     }
 }
 
+/// The statement of [`get()`]: organisation and appointment.
+pub const GET: &str = select!(from "appointment a"; "where a.org_id = $1 and a.appointment_id = $2");
+
+/// The statement of [`get_by_code()`]: organisation and code.
+pub const GET_BY_CODE: &str =
+    select!(from "appointment a"; "where a.org_id = $1 and a.confirmation_code = $2");
+
 /// One appointment.
 pub async fn get(tx: &mut TenantTx, id: AppointmentId) -> Result<Option<Appointment>> {
-    Ok(sqlx::query_as(select!(from "appointment a"; "where a.org_id = $1 and a.appointment_id = $2"))
-        .bind(tx.org)
-        .bind(id)
-        .fetch_optional(tx.conn())
-        .await?)
+    Ok(sqlx::query_as(GET).bind(tx.org).bind(id).fetch_optional(tx.conn()).await?)
 }
 
 /// The appointment with this code.
 pub async fn get_by_code(tx: &mut TenantTx, code: &ConfirmationCode) -> Result<Option<Appointment>> {
-    Ok(sqlx::query_as(select!(from "appointment a"; "where a.org_id = $1 and a.confirmation_code = $2"))
-        .bind(tx.org)
-        .bind(code)
-        .fetch_optional(tx.conn())
-        .await?)
+    Ok(sqlx::query_as(GET_BY_CODE).bind(tx.org).bind(code).fetch_optional(tx.conn()).await?)
 }
 
 /// Keeps others from changing the appointment until this transaction ends; gives its state by then.
@@ -146,7 +145,10 @@ pub const MADE_IN_CALL: &str = "
     select a.appointment_id
     from (
         -- By the call and nothing else: every further condition would let the planner think of an index that finds the whole organisation.
-        select * from appointment where org_id = $1 and call_id = $2 offset 0
+        select appointment_id, patient_id, provider_id, state, starts_at, ends_at
+        from appointment
+        where org_id = $1 and call_id = $2
+        offset 0
     ) a
     cross join lateral (
         select name_folded, phone, email from patient where org_id = $1 and patient_id = a.patient_id offset 0

@@ -132,7 +132,11 @@ impl Db {
         let pool = self.pool.clone();
         let beginning =
             ASKED.scope(Instant::now(), async move { pool.begin_with(AssertSqlSafe(begin)).await });
+        let asked = Instant::now();
         let joined = tokio::spawn(beginning).await;
+        if let Ok(Err(sqlx::Error::PoolTimedOut)) = &joined {
+            self.waits.observe(asked.elapsed().as_secs_f64());
+        }
         Ok(joined.map_err(|stopped| Error::Internal(stopped.into()))??)
     }
 

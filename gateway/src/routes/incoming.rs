@@ -1,6 +1,6 @@
 //! A request as all the tool routes take it.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Instant};
 
 use axum::{
     body::Bytes,
@@ -38,11 +38,16 @@ impl FromRequest<App> for Incoming {
             caller_number: None,
             deadline,
         };
-        let body = Bytes::from_request(Request::from_parts(parts, body), app).await;
-        let body = body.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
-            _ => Problem::unreadable("it ended too early"),
-        });
+        let coming = Bytes::from_request(Request::from_parts(parts, body), app);
+        // The other half is for the answer, and for looking at the credential first.
+        let patience = deadline.saturating_duration_since(Instant::now()) / 2;
+        let body = match tokio::time::timeout(patience, coming).await {
+            Err(_) => Err(Problem::too_slow()),
+            Ok(body) => body.map_err(|rejection| match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
+                _ => Problem::unreadable("it ended too early"),
+            }),
+        };
         Ok(Self { context, headers, body })
     }
 }
@@ -69,6 +74,7 @@ impl From<Unreadable> for Problem {
         Self::unreadable(match why {
             Unreadable::NotJson => "it is not JSON",
             Unreadable::NotAnObject => "it is not a JSON object",
+            Unreadable::TooManyCalls => "it has more tool calls than can be meant",
             Unreadable::NoMessage => "it has neither a tool nor a message with a type",
         })
     }

@@ -16,8 +16,9 @@ use crate::{
     tools,
     vapi::{
         answer::{Results, ToolResult},
+        arguments::Unusable,
         message::{Message, Origin},
-        tool_calls::ToolCall,
+        tool_calls::{HOOK_ID, ToolCall},
     },
 };
 
@@ -25,14 +26,15 @@ use crate::{
 const AT_ONCE: usize = 8;
 const MOST_CALLS: usize = 50;
 
-/// Messages that the platform waits on, and that nobody here can answer yet: the empty answer is the one for "nothing".
+/// Messages that the platform waits on, and that nobody here can answer yet: the empty answer is the one for "nothing". Without
+/// `call.endpointing.request`, which comes several times a turn and does well without an answer.
 const UNANSWERED: [&str; 6] = [
     "assistant-request",
     "transfer-destination-request",
     "handoff-destination-request",
     "knowledge-base-request",
-    "call.endpointing.request",
     "campaign.predial",
+    "voice-request",
 ];
 
 /// Runs what the message asks for. Whoever is not let in gets no result, whatever the message is.
@@ -42,6 +44,7 @@ pub(super) async fn answer(app: &App, context: &Context, message: Message) -> Re
             let call_id = origin.call_id.as_deref().map(portable);
             tracing::info!(
                 request.id = context.request_id,
+                trace.id = context.trace.trace_id(),
                 call.id = call_id.as_deref(),
                 calls = calls.len(),
                 "tool calls"
@@ -82,13 +85,10 @@ async fn tool_calls(
         let context = for_call(context, place, &call, origin);
         async move {
             let ToolCall { id, name, arguments } = call;
-            let outcome = if id.is_empty() {
-                // A result without an id is lost, so nothing may be done for it.
-                let lost = Problem::unreadable("the tool call has no id");
-                Err(tools::corrective(app, &context, lost).await)
-            } else if place >= MOST_CALLS {
+            let outcome = if place >= MOST_CALLS {
                 Err(Problem::unreadable("there are too many tool calls in one message"))
             } else {
+                let arguments = if id.is_empty() { Err(Unusable::NoId) } else { arguments };
                 tools::call(app, &context, &name, arguments).await
             };
             spoken(outcome).map(|said| ToolResult::new(id, &name, &said))
@@ -117,6 +117,10 @@ fn for_call(context: &Context, place: usize, call: &ToolCall, origin: &Origin) -
     let key = match (&origin.call_id, &call.arguments) {
         (Some(call_id), Ok(given)) => {
             derived_key("call", &[call_id, &call.id, &call.name, &Value::Object(given.clone()).to_string()])
+        }
+        // Outside of a call the id alone has to do, where it is not the same for all.
+        (None, Ok(given)) if !call.id.is_empty() && call.id != HOOK_ID => {
+            derived_key("tool-call", &[&call.id, &call.name, &Value::Object(given.clone()).to_string()])
         }
         _ => format!("request-{}-{place}", context.request_id),
     };

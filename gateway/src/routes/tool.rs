@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     response::{IntoResponse as _, Response},
 };
 use http::HeaderMap;
@@ -17,16 +17,24 @@ use crate::{
     vapi::{
         arguments::{self, Unusable},
         message,
+        tool_calls::bare,
     },
 };
 
-pub(super) async fn post(State(app): State<App>, Path(tool): Path<String>, incoming: Incoming) -> Response {
-    let given = match incoming.body().and_then(read) {
-        Ok(given) => given,
+pub(super) async fn post(
+    State(app): State<App>,
+    tool: Result<Path<String>, PathRejection>,
+    incoming: Incoming,
+) -> Response {
+    let tool = tool.map_err(|_| Problem::unreadable("the tool's name is not text"));
+    let (tool, given) = match tool.and_then(|Path(tool)| Ok((tool, incoming.body().and_then(read)?))) {
+        Ok(asked) => asked,
         Err(problem) => return incoming.refuse(&app, problem).await,
     };
     let key = match call_id(&given).filter(|_| !incoming.headers.contains_key("idempotency-key")) {
-        Some(call_id) => derived_key("api", &[&call_id, &tool, &Value::Object(given.clone()).to_string()]),
+        Some(call_id) => {
+            derived_key("api", &[&call_id, &bare(&tool), &Value::Object(given.clone()).to_string()])
+        }
         None => key_of(&incoming.headers, &incoming.context),
     };
     let arguments = arguments::readable(given, &[]);
@@ -38,16 +46,19 @@ fn read(body: &[u8]) -> Result<Map<String, Value>, Problem> {
     if body.is_empty() {
         return Ok(Map::new());
     }
-    // In two steps, so that what is wrong is told as for every other body.
-    message::members(body)?;
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    serde_json::from_slice(body).map_err(|_| Problem::unusable(Unusable::NotAnObject))
+    Ok(message::members(body)?)
 }
 
 /// The telephone call, where the tool's static parameters say it. It is used for nothing but to know a repeated request again: the
 /// model could have written it.
 fn call_id(given: &Map<String, Value>) -> Option<String> {
-    given.get("call_id").and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned)
+    let id = match given.get("call_id")? {
+        Value::String(id) => id.clone(),
+        Value::Number(id) => id.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    // Where the platform has left its own placeholder, all calls would be one.
+    Some(id).filter(|id| !id.is_empty() && !id.contains("{{"))
 }
 
 /// The key that the client gave, else one for the gateway's own repetitions.

@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderMap, header::HOST};
+use http::{HeaderMap, Uri, header::HOST, uri::Authority};
 use serde_json::{Map, Value};
 
 use super::{
@@ -17,13 +17,18 @@ use crate::{
     app::App,
     problem::Problem,
     tools,
-    vapi::message::{self, Message, Unreadable},
+    vapi::{
+        message::{self, Message, Unreadable},
+        raw::Object,
+    },
 };
 
 /// The definitions of the tools, each ready to be created at the voice platform.
-pub(super) async fn definitions(State(app): State<App>, headers: HeaderMap) -> Response {
-    let host = || headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let base = app.public_url.as_deref().map_or_else(|| format!("http://{}", host()), str::to_owned);
+pub(super) async fn definitions(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Response {
+    // HTTP/2 has no such header, and the host in the address instead.
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = host.or(uri.authority().map(Authority::as_str)).unwrap_or_default();
+    let base = app.public_url.as_deref().map_or_else(|| format!("http://{host}"), str::to_owned);
     Json(tools::definitions(&format!("{base}/api/vapi/tools"))).into_response()
 }
 
@@ -48,7 +53,7 @@ enum Asked {
 }
 
 fn read(body: &[u8]) -> Result<Asked, Problem> {
-    let top = message::members(body)?;
+    let top: Object<'_> = message::members(body)?;
     // No message of the platform names a tool on the outside.
     let Some(tool) = top.get("tool").and_then(|tool| serde_json::from_str(tool.get()).ok()) else {
         return Ok(Asked::Message(message::read(&top).map_err(|why: Unreadable| Problem::from(why))?));

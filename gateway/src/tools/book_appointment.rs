@@ -8,7 +8,8 @@ use tonic::Status;
 
 use super::{
     Answer, appointment_json,
-    arguments::{Check, Minutes, Text, duration, joined, read, when},
+    arguments::{Check, Minutes, Text, read},
+    times::{ANOTHER_DAY, contradict, duration, joined, when},
 };
 use crate::{context::Context, problem::Problem, say, upstream::Upstream};
 
@@ -95,11 +96,14 @@ pub(super) fn request(given: Map<String, Value>) -> Result<pb::BookAppointmentRe
         service,
     } = read(given, ALIASES)?;
     let mut check = Check::default();
-    let date = check.text("date", date);
+    let (date, time) = (check.text("date", date), check.text("appointment_time", appointment_time));
+    if contradict(&date, &time) {
+        check.wrong("date", ANOTHER_DAY);
+    }
     let slot = pb::SlotChoice {
         clinic_id: check.text("clinic_id", clinic_id),
         provider_id: check.text("provider_id", provider_id),
-        when: when(&joined(&date, &check.text("appointment_time", appointment_time))),
+        when: when(&joined(&date, &time)),
         duration: duration(check.value("duration_minutes", duration_minutes)),
     };
     let patient = pb::PatientDetails {

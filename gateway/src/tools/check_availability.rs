@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Answer, SlotJson,
-    arguments::{Check, Minutes, Text, duration, is_day, joined, read, when},
+    arguments::{Check, Minutes, Text, read},
+    times::{ANOTHER_DAY, contradict, duration, is_day, joined, when},
 };
 use crate::{context::Context, problem::Problem, say, upstream::Upstream};
 
@@ -83,10 +84,16 @@ pub(super) fn request(given: Map<String, Value>) -> Result<Request, Problem> {
     let provider_id = check.text("provider_id", provider_id);
     let (date, time) = (check.text("date", date), check.text("appointment_time", appointment_time));
     let duration = duration(check.value("duration_minutes", duration_minutes));
+    if date.is_empty() && time.is_empty() {
+        check.wrong("date", "or appointment_time is required");
+    }
+    if contradict(&date, &time) {
+        check.wrong("date", ANOTHER_DAY);
+    }
     check.finish()?;
     let both = joined(&date, &time);
     // A day without a time, under either name; what is neither is for the service to say.
-    let is_of_a_day = is_day(&both) || (time.is_empty() && !both.contains('T') && !both.is_empty());
+    let is_of_a_day = is_day(&both) || (time.is_empty() && !date.is_empty() && !date.contains(':'));
     Ok(if is_of_a_day {
         Request::Day(pb::SearchSlotsRequest { clinic_id, provider_id, date: both, duration })
     } else {
@@ -113,12 +120,15 @@ mod tests {
         ] {
             assert!(matches!(asks(given.clone()), Request::Day(day) if day.date == "2027-01-05"), "{given}");
         }
+        for date in ["Tuesday", "tomorrow", "01/05/2027"] {
+            assert!(matches!(asks(json!({"date": date})), Request::Day(day) if day.date == date), "{date}");
+        }
         for given in [
             json!({"date": "2027-01-05T14:00"}),
+            json!({"date": "2027-01-05 14:00"}),
             json!({"date": "2027-01-05", "time": "14:00"}),
             json!({"start_time": "2027-01-05T14:00:00-05:00"}),
             json!({"time": "two o'clock"}),
-            json!({}),
         ] {
             assert!(matches!(asks(given.clone()), Request::Time(_)), "{given}");
         }

@@ -3,6 +3,8 @@
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
+use crate::vapi::answer::one_line;
+
 /// The keywords of JSON Schema that the platform knows.
 const KNOWN: [&str; 6] = ["type", "properties", "required", "description", "items", "enum"];
 
@@ -18,7 +20,7 @@ pub(super) fn of<T: JsonSchema>(name: &str, url: &str) -> Value {
     json!({
         "type": "function",
         "async": false,
-        "function": { "name": name, "description": one_line(description.as_ref()), "parameters": parameters },
+        "function": { "name": name, "description": in_one_line(description.as_ref()), "parameters": parameters },
         "server": {
             "url": url,
             "timeoutSeconds": PATIENCE,
@@ -37,14 +39,13 @@ fn keep_what_is_known(schema: &mut Value) {
     let Some(members) = schema.as_object_mut() else { return };
     members.retain(|keyword, _| KNOWN.contains(&keyword.as_str()));
     if let Some(description) = members.get_mut("description") {
-        *description = one_line(Some(description));
+        *description = in_one_line(Some(description));
     }
     let properties = members.get_mut("properties").and_then(Value::as_object_mut);
     properties.into_iter().flat_map(Map::values_mut).for_each(keep_what_is_known);
 }
 
 /// Doc comments break their lines where the code does.
-fn one_line(text: Option<&Value>) -> Value {
-    let text = text.and_then(Value::as_str).unwrap_or_default();
-    Value::String(text.split_whitespace().collect::<Vec<_>>().join(" "))
+fn in_one_line(text: Option<&Value>) -> Value {
+    Value::String(one_line(text.and_then(Value::as_str).unwrap_or_default()))
 }

@@ -63,6 +63,9 @@ pub(super) fn request(given: Map<String, Value>) -> Result<Request, Problem> {
     let mut check = Check::default();
     let clinic_id = check.text("clinic_id", clinic_id);
     let confirmation_code = check.text("confirmation_code", confirmation_code);
+    if !clinic_id.is_empty() && !confirmation_code.is_empty() {
+        check.wrong("clinic_id", "is not needed with a confirmation_code; give one of the two");
+    }
     check.finish()?;
     Ok(if confirmation_code.is_empty() {
         Request::Coming(pb::ListAppointmentsRequest {

@@ -7,6 +7,7 @@ mod cancel_appointment;
 mod check_availability;
 mod definition;
 mod find_appointments;
+mod times;
 
 use std::{borrow::Cow, time::Instant};
 
@@ -14,7 +15,13 @@ use serde_json::{Map, Value};
 
 pub(crate) use appointment_json::{SlotJson, status};
 
-use crate::{app::App, context::Context, problem::Problem, say, vapi::arguments::Unusable};
+use crate::{
+    app::App,
+    context::Context,
+    problem::Problem,
+    say,
+    vapi::{arguments::Unusable, tool_calls::bare},
+};
 
 /// What a tool answers: a sentence, and for programs the facts.
 #[derive(Clone, Debug)]
@@ -55,9 +62,6 @@ impl Tool {
 
     /// The tool of this name in any style: `bookAppointment` and `Book-Appointment` are `book_appointment`.
     fn named(name: &str) -> Option<Self> {
-        let bare = |name: &str| -> String {
-            name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
-        };
         let name = bare(name);
         Self::ALL.into_iter().find(|tool| bare(tool.name()) == name)
     }

@@ -42,7 +42,7 @@ impl ToolResult {
 }
 
 /// A line break anywhere makes the platform read nothing; U+2028 and its like count as breaks.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let spaced: String = text.chars().map(|c| if is_break(c) { ' ' } else { c }).collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }

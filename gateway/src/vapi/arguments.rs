@@ -11,6 +11,8 @@ pub(crate) enum Unusable {
     NotAnObject,
     /// Some of them are encrypted.
     Encrypted,
+    /// The call has no id: an answer would be lost, so nothing may be done for it.
+    NoId,
 }
 
 /// Text inside text is unwrapped this often.

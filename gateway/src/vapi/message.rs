@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use serde::Deserialize;
 use serde_json::error::Category;
 
 use super::{
@@ -39,10 +40,12 @@ pub(crate) enum Unreadable {
     NotAnObject,
     /// An object that is no message.
     NoMessage,
+    /// A message with more tool calls than can be meant.
+    TooManyCalls,
 }
 
-/// The members of a body. Some senders begin with a byte order mark.
-pub(crate) fn members(body: &[u8]) -> Result<Object<'_>, Unreadable> {
+/// The members of a body, looked into as far as `M` does. Some senders begin with a byte order mark.
+pub(crate) fn members<'a, M: Deserialize<'a>>(body: &'a [u8]) -> Result<M, Unreadable> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     serde_json::from_slice(body).map_err(|error| match error.classify() {
         Category::Data => Unreadable::NotAnObject,
@@ -53,18 +56,18 @@ pub(crate) fn members(body: &[u8]) -> Result<Object<'_>, Unreadable> {
 /// Reads a message out of a body's members.
 pub(crate) fn read(top: &Object<'_>) -> Result<Message, Unreadable> {
     let message = envelope(top).ok_or(Unreadable::NoMessage)?;
-    let kind = match message.get("type") {
-        Some(_) => Some(string(&message, "type").ok_or(Unreadable::NoMessage)?),
+    let kind: Option<String> = match present(&message, "type") {
+        Some(kind) => serde_json::from_str(kind.get()).map_err(|_| Unreadable::NoMessage)?,
         None => None,
     };
+    let kind = kind.filter(|kind| !kind.is_empty());
+    let calls = || tool_calls::read(&message).ok_or(Unreadable::TooManyCalls);
     let has_calls = tool_calls::are_in(&message);
     let has_function = present(&message, "functionCall").is_some();
     // The platform's own schema lets the type of tool calls be missing.
     match kind.as_deref() {
-        Some("tool-calls") => Ok(Message::ToolCalls(tool_calls::read(&message), origin(&message))),
-        Some("tool_calls") | None if has_calls => {
-            Ok(Message::ToolCalls(tool_calls::read(&message), origin(&message)))
-        }
+        Some("tool-calls") => Ok(Message::ToolCalls(calls()?, origin(&message))),
+        Some("tool_calls") | None if has_calls => Ok(Message::ToolCalls(calls()?, origin(&message))),
         Some("function-call") => Ok(Message::FunctionCall(function_call(&message), origin(&message))),
         None if has_function => Ok(Message::FunctionCall(function_call(&message), origin(&message))),
         Some(other) => Ok(Message::Other(other.to_owned())),
@@ -104,7 +107,7 @@ mod tests {
     use super::*;
 
     fn message(body: &str) -> Result<Message, Unreadable> {
-        read(&members(body.as_bytes())?)
+        read(&members::<Object<'_>>(body.as_bytes())?)
     }
 
     #[test]
@@ -139,6 +142,8 @@ mod tests {
             (r#"{"message":"x"}"#, Unreadable::NoMessage),
             (r#"{"message":{"type":7}}"#, Unreadable::NoMessage),
             (r#"{"message":{"type":""}}"#, Unreadable::NoMessage),
+            (r#"{"message":{"type":null}}"#, Unreadable::NoMessage),
+            (r#"{"message":{"type":7,"toolCallList":[]}}"#, Unreadable::NoMessage),
             (r#"{"message":{}}"#, Unreadable::NoMessage),
         ] {
             assert_eq!(message(body).err(), Some(why), "{body}");
@@ -146,6 +151,14 @@ mod tests {
         assert!(
             matches!(message(r#"{"message":{"type":"hang"}}"#), Ok(Message::Other(kind)) if kind == "hang")
         );
+    }
+
+    #[test]
+    fn a_type_that_says_nothing_is_none() {
+        for kind in ["null", r#""""#, r#""tool_calls""#, r#""tool-calls""#] {
+            let body = format!(r#"{{"message":{{"type":{kind},"toolCallList":[{{"id":"c"}}]}}}}"#);
+            assert!(matches!(message(&body), Ok(Message::ToolCalls(calls, _)) if calls.len() == 1), "{body}");
+        }
     }
 
     #[test]

@@ -3,8 +3,10 @@
 pub(crate) mod answer;
 pub(crate) mod arguments;
 pub(crate) mod message;
-mod raw;
+pub(crate) mod raw;
 pub(crate) mod tool_calls;
 
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod fuzz;

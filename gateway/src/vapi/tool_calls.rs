@@ -1,7 +1,5 @@
 //! The calls of a message. The platform sends them in up to three lists, each of which may lack what another one has.
 
-use std::collections::HashSet;
-
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
@@ -24,29 +22,48 @@ pub(crate) struct ToolCall {
 /// The lists, the most trusted one first. Each holds the same calls: together they would be executed twice.
 const LISTS: [&str; 3] = ["toolCallList", "toolCalls", "toolWithToolCallList"];
 
+/// More than anybody asks for at once, and few enough to be compared with each other.
+const MOST_ITEMS: usize = 500;
+
+/// Hooks give all their calls this one id: there it takes the arguments, too, to know a call again.
+pub(crate) const HOOK_ID: &str = "hook-function-call";
+
+/// A tool's name without its style: `bookAppointment` and `Book-Appointment` are `bookappointment`.
+pub(crate) fn bare(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
+}
+
 /// Whether a message has any of the lists.
 pub(crate) fn are_in(message: &Object<'_>) -> bool {
     LISTS.iter().any(|list| message.contains_key(*list))
 }
 
 /// The calls of the first list that has any, completed from the others, each once.
-pub(crate) fn read(message: &Object<'_>) -> Vec<ToolCall> {
-    let lists = LISTS.map(|list| items(message, list));
-    let Some(first) = lists.iter().position(|items| !items.is_empty()) else { return Vec::new() };
-    let mut seen = HashSet::new();
-    lists[first]
-        .iter()
-        .map(|item| {
-            lists[first + 1..]
-                .iter()
-                .flatten()
-                .filter(|other| item.is(other))
-                .fold(item.clone(), Item::completed)
-        })
-        // The same call again. A constant id, as hooks have it, may name calls of several tools.
-        .filter(|item| item.id.is_none() || seen.insert((item.id.clone(), item.name.clone())))
-        .map(Item::call)
-        .collect()
+///
+/// `None`: there are more than can be meant.
+pub(crate) fn read(message: &Object<'_>) -> Option<Vec<ToolCall>> {
+    let entries = LISTS.map(|list| entries(message, list));
+    if entries.iter().any(|entries| entries.len() > MOST_ITEMS) {
+        return None;
+    }
+    let mut wrapped = LISTS.iter().map(|list| *list == "toolWithToolCallList");
+    let lists = entries.map(|entries| items(&entries, wrapped.next().unwrap_or_default()));
+    let Some(first) = lists.iter().position(|items| !items.is_empty()) else { return Some(Vec::new()) };
+    let known: Vec<&String> = lists[first].iter().filter_map(|item| item.id.as_ref()).collect();
+    let mut calls: Vec<Item<'_>> = Vec::new();
+    for item in &lists[first] {
+        let others = lists[first + 1..].iter().flatten();
+        let whole = others.fold(item.clone(), |item, other| {
+            // An id that names another call of the first list is not this one's.
+            let is_anothers = item.id.is_none() && other.id.as_ref().is_some_and(|id| known.contains(&id));
+            if !is_anothers && item.is(other) { item.completed(other) } else { item }
+        });
+        if !calls.iter().any(|call| call.is_repeated_by(&whole)) {
+            calls.push(whole);
+        }
+    }
+    let calls = calls.into_iter().map(Item::call).collect();
+    Some(calls)
 }
 
 /// A call, as one list has it.
@@ -59,18 +76,18 @@ struct Item<'a> {
     encrypted: Vec<String>,
 }
 
-fn items<'a>(message: &Object<'a>, list: &str) -> Vec<Item<'a>> {
-    let entries: Vec<&'a RawValue> =
-        message.get(list).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-    let entries = entries.into_iter().enumerate();
-    entries
-        .filter_map(|(place, entry)| item(place, &object(entry)?, list == "toolWithToolCallList"))
-        .collect()
+fn entries<'a>(message: &Object<'a>, list: &str) -> Vec<&'a RawValue> {
+    message.get(list).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+}
+
+fn items<'a>(entries: &[&'a RawValue], wrapped: bool) -> Vec<Item<'a>> {
+    let entries = entries.iter().enumerate();
+    entries.filter_map(|(place, entry)| item(place, &object(entry)?, wrapped)).collect()
 }
 
 /// Arguments are never taken from the outside of a wrapped call: what is called `parameters` there is the tool's schema.
 fn item<'a>(place: usize, entry: &Object<'a>, wrapped: bool) -> Option<Item<'a>> {
-    let nothing = Object::new();
+    let nothing = Object::default();
     let inner = if wrapped { Some(object(entry.get("toolCall")?)?) } else { None };
     let (call, outside) = inner.as_ref().map_or((entry, &nothing), |call| (call, entry));
     let function = member(call, "function");
@@ -106,11 +123,24 @@ fn encrypted_paths(tool: &Object<'_>) -> Vec<String> {
 impl<'a> Item<'a> {
     /// Whether the other one is the same call in another list.
     fn is(&self, other: &Item<'_>) -> bool {
-        if let (Some(mine), Some(theirs)) = (&self.id, &other.id) {
-            return mine == theirs;
-        }
-        let agree = self.name.is_none() || other.name.is_none() || self.name == other.name;
-        self.place == other.place && agree
+        self.agrees(other)
+            && match (&self.id, &other.id) {
+                (Some(mine), Some(theirs)) => mine == theirs,
+                _ => self.place == other.place,
+            }
+    }
+
+    /// Whether the other one, of the same list, is this call again.
+    fn is_repeated_by(&self, other: &Item<'_>) -> bool {
+        let is_hook = self.id.as_deref() == Some(HOOK_ID);
+        let same_arguments = || self.arguments.map(RawValue::get) == other.arguments.map(RawValue::get);
+        self.id.is_some() && self.id == other.id && self.agrees(other) && (!is_hook || same_arguments())
+    }
+
+    /// Whether both can be calls of one tool, whose name may be written in any style.
+    fn agrees(&self, other: &Item<'_>) -> bool {
+        let names = self.name.as_ref().zip(other.name.as_ref());
+        names.is_none_or(|(mine, theirs)| bare(mine) == bare(theirs))
     }
 
     /// With what the other one has and this one lacks.
@@ -144,7 +174,7 @@ mod tests {
             Ok(given) => Value::Object(given).to_string(),
             Err(why) => format!("{why:?}"),
         };
-        read(&message).into_iter().map(|call| (call.id, call.name, text(call.arguments))).collect()
+        read(&message).unwrap().into_iter().map(|call| (call.id, call.name, text(call.arguments))).collect()
     }
 
     fn call(id: &str, name: &str, arguments: &str) -> (String, String, String) {
@@ -177,6 +207,15 @@ mod tests {
     }
 
     #[test]
+    fn an_id_names_one_call_of_a_tool_in_whatever_style() {
+        let message = r#"{"toolCallList":[{"id":"c1","name":"book_it","arguments":{"a":1}},
+            {"id":"c1","name":"bookIt","arguments":"{}"},{"id":"c1"},{"name":"book_it"},{"name":"book_it"}],
+            "toolCalls":[{"id":"c2"},{},{},{"id":"c1","name":"book_it"}]}"#;
+        let nameless = call("", "book_it", "{}");
+        assert_eq!(calls(message), [call("c1", "book_it", r#"{"a":1}"#), nameless.clone(), nameless]);
+    }
+
+    #[test]
     fn the_constant_id_of_hooks_names_a_call_of_each_tool() {
         let message = r#"{"toolCalls":[{"id":"hook-function-call","name":"a"},{"id":"hook-function-call","name":"b"}]}"#;
         let expected = [call("hook-function-call", "a", "{}"), call("hook-function-call", "b", "{}")];
@@ -192,6 +231,11 @@ mod tests {
         ] {
             assert_eq!(calls(message), [call("c1", "book", r#"{"a":1}"#)], "{message}");
         }
+        // What was found in one list is looked for in the next.
+        let message = r#"{"toolCallList":[{"name":"book"}],"toolCalls":[{"id":"c1","name":"book"}],"toolWithToolCallList":[
+            {"toolCall":{"id":"c9","name":"book","arguments":{"b":2}}},
+            {"toolCall":{"id":"c1","name":"book","arguments":{"a":1}}}]}"#;
+        assert_eq!(calls(message), [call("c1", "book", r#"{"a":1}"#)]);
         let of_another = r#"{"toolCallList":[{"name":"book"}],"toolCalls":[{"id":"c1","name":"cancel"}]}"#;
         assert_eq!(calls(of_another), [call("", "book", "{}")]);
     }
@@ -220,6 +264,17 @@ mod tests {
         let message = r#"{"toolCallList":[{"id":"c1","name":"find","arguments":{"ssn":"x"}}],
             "toolWithToolCallList":[{"name":"find","server":{"encryptedPaths":["ssn"]},"toolCall":{"id":"c1"}}]}"#;
         assert_eq!(calls(message), [call("c1", "find", "Encrypted")]);
+    }
+
+    #[test]
+    fn more_calls_than_anybody_makes_are_not_even_looked_at() {
+        let many = |count: usize| {
+            let list = vec!["{}"; count].join(",");
+            format!(r#"{{"toolCallList":[{list}],"toolCalls":[{list}]}}"#)
+        };
+        let read_all = |text: &str| read(&serde_json::from_str(text).unwrap()).map(|calls| calls.len());
+        assert_eq!(read_all(&many(500)), Some(500));
+        assert_eq!(read_all(&many(300_000)), None);
     }
 
     #[test]

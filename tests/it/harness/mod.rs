@@ -9,7 +9,6 @@ use std::{net::SocketAddr, sync::OnceLock, time::Duration};
 use booking_service::{
     app::App,
     caller::Role,
-    clock::Clock,
     config::{Database, Development, Serve},
     db::Db,
     development_issuer::{DevelopmentIssuer, Grant},
@@ -60,6 +59,7 @@ impl TestApp {
         let mut tokens = Verifier::default();
         tokens.trust(issuer());
         let app = App::new(Db::connect(&config.database).unwrap(), tokens);
+        app.clock.advance(moment().duration_since(app.clock.now()));
         server::check(&app, &config).await.unwrap();
         let service = server::Server::bind(app.clone(), &config).await.unwrap();
         let service_address = service.grpc_address().unwrap().to_string();
@@ -133,7 +133,12 @@ pub(crate) fn issuer() -> &'static DevelopmentIssuer {
 
 /// A token for somebody of an organisation.
 pub(crate) fn token(org: OrgId, role: Role, voice: bool) -> String {
-    token_at(org, role, voice, Clock::default().now())
+    token_at(org, role, voice, moment())
+}
+
+/// When every test begins, whatever the day: the dates in the tests lie after it.
+pub(crate) fn moment() -> Timestamp {
+    "2026-11-22T12:00:00Z".parse().unwrap()
 }
 
 /// A token that was made at another time.

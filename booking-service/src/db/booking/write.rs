@@ -74,10 +74,23 @@ pub const WRITE: &str = "
             from (
                 -- By the call and nothing else: every further condition would let the planner think of an index that finds the whole
                 -- organisation.
-                select * from appointment where org_id = $1 and call_id = $13 offset 0
+                select patient_id, provider_id, state, starts_at, ends_at
+                from appointment
+                where org_id = $1 and call_id = $13
+                offset 0
             ) a
-            cross join lateral (select * from patient where org_id = $1 and patient_id = a.patient_id offset 0) t
-            cross join lateral (select * from patient where org_id = $1 and patient_id = $9 offset 0) me
+            cross join lateral (
+                select patient_id, name_folded, phone, email
+                from patient
+                where org_id = $1 and patient_id = a.patient_id
+                offset 0
+            ) t
+            cross join lateral (
+                select patient_id, name_folded, phone, email
+                from patient
+                where org_id = $1 and patient_id = $9
+                offset 0
+            ) me
             where a.state in ('booked', 'confirmed')
                 and a.starts_at = $4 and a.ends_at = $5 and a.provider_id = any ($2)
                 -- The same person; who gave neither number nor e-mail is a new patient each time.

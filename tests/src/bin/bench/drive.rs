@@ -14,6 +14,7 @@ use proto::booking::v1::{
     BookAppointmentRequest, PatientDetails, SlotChoice, appointment_service_client::AppointmentServiceClient,
     book_appointment_request::What, slot_choice::When,
 };
+use proto::trace::{TRACEPARENT, TraceParent};
 use serde_json::json;
 use tests::stack::Stack;
 use tokio::task::JoinSet;
@@ -143,8 +144,11 @@ impl Driver {
         });
         let metadata = request.metadata_mut();
         metadata.insert("authorization", format!("Bearer {}", provider.token).parse()?);
-        // As the gateway sends one with each request.
+        // As the gateway sends them with each request.
         metadata.insert("idempotency-key", format!("bench-{}", phone()).parse()?);
+        metadata.insert("x-request-id", phone().parse()?);
+        metadata.insert(TRACEPARENT, TraceParent::new(1, 1).to_string().parse()?);
+        request.set_timeout(Duration::from_secs(8));
         self.grpc.clone().book_appointment(request).await?;
         Ok(())
     }

@@ -21,7 +21,7 @@ struct Options {
     #[arg(value_enum, default_value_t = Scenario::Booking)]
     scenario: Scenario,
     /// How many bookings each row of the table makes.
-    #[arg(long, default_value_t = 4000)]
+    #[arg(long, default_value_t = 4000, value_parser = at_least_320)]
     bookings: usize,
     /// Where the figures are written as JSON.
     #[arg(long, default_value = ".frontdesk/bench/booking.json")]
@@ -31,6 +31,12 @@ struct Options {
     pgbench: Option<PathBuf>,
     #[command(flatten)]
     places: Places,
+}
+
+/// Fewer say nothing of a hundredth, and would not reach the slot that is asked for again.
+fn at_least_320(text: &str) -> Result<usize, String> {
+    let bookings = text.parse().map_err(|_| "not a number".to_owned())?;
+    if bookings >= 320 { Ok(bookings) } else { Err("must be at least 320".to_owned()) }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

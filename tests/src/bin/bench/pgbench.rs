@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use tests::{
     stack::Stack,
     statements::{ENTER, FIND, WRITE},
@@ -17,6 +17,10 @@ use crate::{
     ground::{Ground, Provider},
     measured::Measured,
 };
+
+/// What each client does first is not counted: its connection has to learn the catalogue and plan its statements, which the service's have
+/// behind them.
+const WARM: usize = 25;
 
 /// The program, and where it was found.
 #[derive(Debug)]
@@ -53,22 +57,30 @@ impl Pgbench {
         }
         fs::create_dir_all(&folder)?;
         let mut command = Command::new(&self.program);
-        command.current_dir(&folder).args(["--no-vacuum", "--protocol=prepared", "--log", "--define=n=0"]);
+        command.current_dir(&folder).args([
+            "--no-vacuum",
+            "--protocol=prepared",
+            "--log",
+            "--define=n=0",
+            "--define=org=",
+            "--define=clinic=",
+            "--define=provider=",
+        ]);
         command.args([format!("--client={clients}"), format!("--jobs={}", clients.min(2))]);
-        command.arg(format!("--transactions={}", count / clients));
+        command.arg(format!("--transactions={}", count / clients + WARM));
         let script = folder.join("booking.sql");
         fs::write(&script, booking(ground))?;
         command.arg("--file").arg(script);
         let output = command.arg(&stack.service_url).output()?;
         let said = String::from_utf8_lossy(&output.stdout);
         ensure!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-        let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
-        let rate: f64 = rate.with_context(|| format!("pgbench said no rate:\n{said}"))?;
-        let latencies = latencies(&folder)?;
-        ensure!(latencies.len() == count / clients * clients, "{} transactions were logged", latencies.len());
-        #[expect(clippy::cast_precision_loss, reason = "some thousand transactions")]
-        let elapsed = Duration::from_secs_f64(latencies.len() as f64 / rate);
-        Ok(Measured::new(latencies, elapsed))
+        let log = log(&folder)?;
+        ensure!(log.len() == count / clients * clients, "{} transactions were logged", log.len());
+        let began = log.iter().map(|one| one.end.saturating_sub(one.latency)).min();
+        let ended = log.iter().map(|one| one.end).max();
+        let elapsed = began.zip(ended).map(|(began, ended)| ended.saturating_sub(began));
+        let latencies = log.into_iter().map(|one| one.latency).collect();
+        Ok(Measured::new(latencies, elapsed.context("pgbench did nothing")?))
     }
 }
 
@@ -78,32 +90,48 @@ impl fmt::Display for Pgbench {
     }
 }
 
-/// The third word of each line of a log is a transaction's latency in microseconds.
-fn latencies(folder: &Path) -> Result<Vec<Duration>> {
-    let mut latencies = Vec::new();
+/// A transaction, as pgbench logs it.
+struct Transaction {
+    latency: Duration,
+    /// Since 1970.
+    end: Duration,
+}
+
+/// The transactions of all clients, without the first of each: client, number, latency in microseconds, script, and when it ended in
+/// seconds and microseconds.
+fn log(folder: &Path) -> Result<Vec<Transaction>> {
+    let mut log = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("pgbench_log.")) {
-            let log = fs::read_to_string(path)?;
-            let microseconds = log.lines().filter_map(|line| line.split(' ').nth(2)?.parse().ok());
-            latencies.extend(microseconds.map(Duration::from_micros));
+        if path.file_name().is_none_or(|name| !name.to_string_lossy().starts_with("pgbench_log.")) {
+            continue;
+        }
+        for line in fs::read_to_string(path)?.lines() {
+            let words: Vec<u64> = line.split(' ').map_while(|word| word.parse().ok()).collect();
+            let [_, number, latency, _, seconds, microseconds] = words[..] else {
+                bail!("pgbench logged {line:?}")
+            };
+            if number >= WARM as u64 {
+                let end = Duration::from_secs(seconds) + Duration::from_micros(microseconds);
+                log.push(Transaction { latency: Duration::from_micros(latency), end });
+            }
         }
     }
-    Ok(latencies)
+    Ok(log)
 }
 
 /// A booking in five round trips: begin, find, enter, write, commit. Each client has a provider of its own, as callers who take turns
 /// have; every patient is new.
 fn booking(ground: &Ground) -> String {
-    let of_client = |what: fn(&Provider) -> String| {
-        let choice = ground.providers.iter().enumerate().fold(String::new(), |text, (n, provider)| {
-            text + &format!("when {n} then '{}' ", what(provider))
-        });
-        format!("case (:client_id)::int % {} {choice} end", ground.providers.len())
-    };
-    let org = of_client(|provider| provider.org.to_string());
-    let clinic = of_client(|provider| provider.clinic.clone());
-    let provider = of_client(|provider| provider.id.clone());
+    // Once a client: its place in the world.
+    let choice = ground.providers.iter().enumerate().fold(String::new(), |text, (n, provider)| {
+        let Provider { org, clinic, id, .. } = provider;
+        let word = if n == 0 { "if" } else { "elif" };
+        text + &format!(
+            "\\{word} :client_id % {} = {n}\nselect '{org}' as org, '{clinic}' as clinic, '{id}' as provider \\gset\n",
+            ground.providers.len()
+        )
+    });
     // `set` takes no parameter.
     let set_org = ground.providers.iter().enumerate().fold(String::new(), |text, (n, provider)| {
         let word = if n == 0 { "if" } else { "elif" };
@@ -122,10 +150,10 @@ fn booking(ground: &Ground) -> String {
     // The sixteen digits in letters of the codes' alphabet.
     let code = "translate(lpad(to_hex((:u)::bigint), 6, '0'), '0123456789abcdef', '23456789CFHJKMNR')";
     let hash = "decode(repeat('ab', 32), 'hex')";
-    let providers = format!("array[{provider}]");
-    let find = FIND.with_values(&[&org, &clinic, &provider, "10"]);
+    let (org, clinic, providers) = (":org", ":clinic", "array[(:provider)::uuid]");
+    let find = FIND.with_values(&[org, clinic, ":provider", "10"]);
     let enter = ENTER.with_values(&[
-        &org,
+        org,
         "'BookAppointment'",
         &key,
         hash,
@@ -136,20 +164,20 @@ fn booking(ground: &Ground) -> String {
         "'bench patient'",
         phone,
         "null",
-        &providers,
+        providers,
         start,
         &end,
         &earliest,
     ]);
     let write = WRITE.with_values(&[
-        &org,
+        org,
         ":locked",
         "now()",
         start,
         &end,
         &earliest,
         &appointment,
-        &clinic,
+        clinic,
         ":patient_id",
         code,
         "null",
@@ -162,7 +190,7 @@ fn booking(ground: &Ground) -> String {
     ]);
     let [find, enter, write] = [find, enter, write].map(|sql| one_line(&sql));
     format!(
-        "\\set n :n + 1\n\\set u :client_id * 1000000 + :n\n\
+        "\\set n :n + 1\n\\if :n = 1\n{choice}\\endif\n\\endif\n\\set u :client_id * 1000000 + :n\n\
          \\startpipeline\nbegin;\n{set_org}\\endif\nset local statement_timeout = 8000;\n\\endpipeline\n\
          {find};\n{enter} \\gset\n{write};\ncommit;\n"
     )
