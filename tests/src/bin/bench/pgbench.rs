@@ -57,15 +57,7 @@ impl Pgbench {
         }
         fs::create_dir_all(&folder)?;
         let mut command = Command::new(&self.program);
-        command.current_dir(&folder).args([
-            "--no-vacuum",
-            "--protocol=prepared",
-            "--log",
-            "--define=n=0",
-            "--define=org=",
-            "--define=clinic=",
-            "--define=provider=",
-        ]);
+        command.current_dir(&folder).args(["--no-vacuum", "--protocol=prepared", "--log", "--define=n=0"]);
         command.args([format!("--client={clients}"), format!("--jobs={}", clients.min(2))]);
         command.arg(format!("--transactions={}", count / clients + WARM));
         let script = folder.join("booking.sql");
@@ -97,7 +89,7 @@ struct Transaction {
     end: Duration,
 }
 
-/// The transactions of all clients, without the first of each: client, number, latency in microseconds, script, and when it ended in
+/// The transactions of all clients, without the first of each: client, number from 1, latency in microseconds, script, and when it ended in
 /// seconds and microseconds.
 fn log(folder: &Path) -> Result<Vec<Transaction>> {
     let mut log = Vec::new();
@@ -111,7 +103,7 @@ fn log(folder: &Path) -> Result<Vec<Transaction>> {
             let [_, number, latency, _, seconds, microseconds] = words[..] else {
                 bail!("pgbench logged {line:?}")
             };
-            if number >= WARM as u64 {
+            if number > WARM as u64 {
                 let end = Duration::from_secs(seconds) + Duration::from_micros(microseconds);
                 log.push(Transaction { latency: Duration::from_micros(latency), end });
             }
