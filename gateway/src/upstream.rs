@@ -192,3 +192,29 @@ fn pause(status: &Status, tries: u32) -> Duration {
     let base = asked.unwrap_or(Duration::from_millis(50)).min(Duration::from_secs(1));
     base.mul_f64(f64::from(tries) * rand::rng().random_range(0.5..1.5))
 }
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::ErrorDetails;
+
+    use super::*;
+
+    #[test]
+    fn what_the_service_says_itself_is_told_from_what_becomes_of_its_connection() {
+        let said =
+            |code| Status::with_error_details(code, "", ErrorDetails::with_error_info("R", "booking.v1", []));
+        for code in [Code::Cancelled, Code::Unknown, Code::Internal, Code::ResourceExhausted] {
+            assert!(is_worth_repeating(&Status::new(code, "")), "{code:?}");
+            assert!(!is_worth_repeating(&said(code)), "{code:?}");
+        }
+        for code in [Code::Aborted, Code::Unavailable] {
+            assert!(
+                is_worth_repeating(&Status::new(code, "")) && is_worth_repeating(&said(code)),
+                "{code:?}"
+            );
+        }
+        for code in [Code::InvalidArgument, Code::AlreadyExists, Code::NotFound, Code::DeadlineExceeded] {
+            assert!(!is_worth_repeating(&Status::new(code, "")), "{code:?}");
+        }
+    }
+}
