@@ -3,6 +3,7 @@
 use std::{borrow::Cow, time::Instant};
 
 use proto::trace::{TRACEPARENT, TraceParent};
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use tonic::metadata::{MetadataKey, MetadataMap, MetadataValue};
 
@@ -34,10 +35,13 @@ pub(crate) struct Context {
     pub(crate) deadline: Instant,
 }
 
-/// A key made of what knows a request again. A part's length goes before it, so that no two lists of parts look alike.
-pub(crate) fn derived_key(kind: &str, parts: &[&str]) -> String {
+/// A key made of what knows a request again: its names, and its arguments in the order of theirs. A part's length goes before it, so that
+/// no two lists of parts look alike.
+pub(crate) fn derived_key(kind: &str, names: &[&str], arguments: &Map<String, Value>) -> String {
+    // An object of values can always be written.
+    let arguments = serde_json::to_string(arguments).unwrap_or_default();
     let mut hash = Sha256::new();
-    for part in parts {
+    for part in names.iter().copied().chain([arguments.as_str()]) {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }

@@ -92,8 +92,7 @@ fn what_compose_sets_is_what_the_programs_read_and_can_use() {
         };
         let run = words(&service["command"]);
         // Without "CMD" and the program.
-        let probe = words(&service["healthcheck"]["test"])
-            .split_off(2.min(words(&service["healthcheck"]["test"]).len()));
+        let probe: Vec<String> = words(&service["healthcheck"]["test"]).into_iter().skip(2).collect();
         for words in [Some(run), Some(probe).filter(|probe| !probe.is_empty())].into_iter().flatten() {
             // As options, because the test's own environment is nobody's business.
             let subcommand = words.first().and_then(|word| command.find_subcommand(word)).unwrap_or(&command);

@@ -42,6 +42,10 @@ macro_rules! list {
     ($from:literal $to:literal) => {
         select!(
             from
+            "(
+            select a.org_id, a.appointment_id, a.clinic_id, a.provider_id, a.patient_id, a.starts_at, a.ends_at, a.state, a.hold_expires_at,
+                a.confirmation_code, a.service_text, a.created_at, a.updated_at, a.version
+            from "
             $from
             "
                 and ($2::uuid is null or a.clinic_id = $2)
@@ -66,22 +70,15 @@ macro_rules! list {
 /// appointments that begin at the same time as its last one are cut afterwards. The planner takes all for one row, and would
 /// otherwise read the lot and sort it.
 pub const LIST: &str = list!(
-    "(
-        select a.org_id, a.appointment_id, a.clinic_id, a.provider_id, a.patient_id, a.starts_at, a.ends_at, a.state, a.hold_expires_at,
-            a.confirmation_code, a.service_text, a.created_at, a.updated_at, a.version
-        from appointment a
-        where a.org_id = $1
-    "
+    "appointment a where a.org_id = $1"
     "order by a.starts_at fetch first ($10) rows with ties) a"
 );
 
 /// The statement of [`list()`] for one number: it goes to that number's patients first, and then to all that each of them has. `offset 0`
 /// keeps the planner to that order.
 pub const LIST_OF_NUMBER: &str = list!(
-    "(
-        select a.org_id, a.appointment_id, a.clinic_id, a.provider_id, a.patient_id, a.starts_at, a.ends_at, a.state, a.hold_expires_at,
-            a.confirmation_code, a.service_text, a.created_at, a.updated_at, a.version
-        from patient who
+    "
+        patient who
         cross join lateral (
             select a.org_id, a.appointment_id, a.clinic_id, a.provider_id, a.patient_id, a.starts_at, a.ends_at, a.state, a.hold_expires_at,
                 a.confirmation_code, a.service_text, a.created_at, a.updated_at, a.version

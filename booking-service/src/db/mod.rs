@@ -129,10 +129,8 @@ impl Db {
     /// Begins in a task of its own, which no cancelled request can stop halfway: sqlx 0.9.0 would give the connection back inside
     /// the transaction, and the next request would find itself in this organisation (transact-rs/sqlx#4393).
     async fn begin(&self, begin: String) -> Result<Transaction<'static, Postgres>> {
-        let pool = self.pool.clone();
-        let beginning =
-            ASKED.scope(Instant::now(), async move { pool.begin_with(AssertSqlSafe(begin)).await });
-        let asked = Instant::now();
+        let (pool, asked) = (self.pool.clone(), Instant::now());
+        let beginning = ASKED.scope(asked, async move { pool.begin_with(AssertSqlSafe(begin)).await });
         let joined = tokio::spawn(beginning).await;
         if let Ok(Err(sqlx::Error::PoolTimedOut)) = &joined {
             self.waits.observe(asked.elapsed().as_secs_f64());

@@ -14,7 +14,7 @@ use crate::{
         when::TimeProblem,
     },
     error::{Error, Result},
-    ops::slots::place,
+    ops::slots::{ids, open, place},
 };
 
 /// The day in question, and what is wished for.
@@ -47,7 +47,8 @@ pub async fn search_slots(app: &App, caller: &Caller, command: SearchSlots) -> R
     let SearchSlots { clinic, provider, date, duration } = command;
     let mut tx = app.db.tenant_tx(caller).await?;
     let (clinic, providers) = place(&mut tx, clinic, provider).await?;
-    let (now, today) = (app.clock.now(), clinic.today(app.clock.now()));
+    let now = app.clock.now();
+    let today = clinic.today(now);
     if date < today.date {
         return Err(Error::Time { problem: TimeProblem::Past, today });
     }
@@ -55,14 +56,8 @@ pub async fn search_slots(app: &App, caller: &Caller, command: SearchSlots) -> R
     let (Some(first), Some(last)) = (openings.first(), openings.last()) else {
         return Ok(FreeSlots { clinic, date, slots: Vec::new() });
     };
-    let ids: Vec<ProviderId> = providers.iter().map(|provider| provider.id).collect();
-    let busy = places::busy(&mut tx, &ids, (first.start(), last.end()), now).await?;
-    let open = |(slot, provider)| OpenSlot {
-        clinic: clinic.id,
-        provider: Some(provider),
-        slot,
-        zone: clinic.zone.clone(),
-    };
-    let slots = openings::free(&openings, &providers, &busy, now).into_iter().map(open).collect();
+    let busy = places::busy(&mut tx, &ids(&providers), (first.start(), last.end()), now).await?;
+    let free = openings::free(&openings, &providers, &busy, now).into_iter();
+    let slots = free.map(|(slot, provider)| open(&clinic, slot, Some(provider))).collect();
     Ok(FreeSlots { clinic, date, slots })
 }

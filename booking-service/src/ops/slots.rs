@@ -27,12 +27,22 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn provider_ids(&self) -> Vec<ProviderId> {
-        self.providers.iter().map(|provider| provider.id).collect()
+        ids(&self.providers)
     }
 
     pub(super) fn open(&self, slot: Slot, provider: Option<Provider>) -> OpenSlot {
-        OpenSlot { clinic: self.clinic.id, provider, slot, zone: self.clinic.zone.clone() }
+        open(&self.clinic, slot, provider)
     }
+}
+
+/// What they are known by.
+pub(super) fn ids(providers: &[Provider]) -> Vec<ProviderId> {
+    providers.iter().map(|provider| provider.id).collect()
+}
+
+/// A slot at the clinic, as it is shown.
+pub(super) fn open(clinic: &Clinic, slot: Slot, provider: Option<Provider>) -> OpenSlot {
+    OpenSlot { clinic: clinic.id, provider, slot, zone: clinic.zone.clone() }
 }
 
 /// Makes out where, with whom and when. One round trip.

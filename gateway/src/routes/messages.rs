@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures::{StreamExt as _, stream};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     app::App,
@@ -115,12 +115,10 @@ fn spoken(outcome: Result<tools::Answer, Problem>) -> Result<String, Problem> {
 /// key made of them is the same. One of its ids is a constant, and older calls have none, so an id alone is no key.
 fn for_call(context: &Context, place: usize, call: &ToolCall, origin: &Origin) -> Context {
     let key = match (&origin.call_id, &call.arguments) {
-        (Some(call_id), Ok(given)) => {
-            derived_key("call", &[call_id, &call.id, &call.name, &Value::Object(given.clone()).to_string()])
-        }
+        (Some(call_id), Ok(given)) => derived_key("call", &[call_id, &call.id, &call.name], given),
         // Outside of a call the id alone has to do, where it is not the same for all.
         (None, Ok(given)) if !call.id.is_empty() && call.id != HOOK_ID => {
-            derived_key("tool-call", &[&call.id, &call.name, &Value::Object(given.clone()).to_string()])
+            derived_key("tool-call", &[&call.id, &call.name], given)
         }
         _ => format!("request-{}-{place}", context.request_id),
     };

@@ -32,9 +32,7 @@ pub(super) async fn post(
         Err(problem) => return incoming.refuse(&app, problem).await,
     };
     let key = match call_id(&given).filter(|_| !incoming.headers.contains_key("idempotency-key")) {
-        Some(call_id) => {
-            derived_key("api", &[&call_id, &bare(&tool), &Value::Object(given.clone()).to_string()])
-        }
+        Some(call_id) => derived_key("api", &[&call_id, &bare(&tool)], &given),
         None => key_of(&incoming.headers, &incoming.context),
     };
     let arguments = arguments::readable(given, &[]);

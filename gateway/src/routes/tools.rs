@@ -18,7 +18,7 @@ use crate::{
     problem::Problem,
     tools,
     vapi::{
-        message::{self, Message, Unreadable},
+        message::{self, Message},
         raw::Object,
     },
 };
@@ -56,7 +56,7 @@ fn read(body: &[u8]) -> Result<Asked, Problem> {
     let top: Object<'_> = message::members(body)?;
     // No message of the platform names a tool on the outside.
     let Some(tool) = top.get("tool").and_then(|tool| serde_json::from_str(tool.get()).ok()) else {
-        return Ok(Asked::Message(message::read(&top).map_err(|why: Unreadable| Problem::from(why))?));
+        return Ok(Asked::Message(message::read(&top)?));
     };
     let params: Option<Map<String, Value>> = match top.get("params") {
         None => None,

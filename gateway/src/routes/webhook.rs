@@ -3,18 +3,12 @@
 use axum::{extract::State, response::Response};
 
 use super::{incoming::Incoming, messages};
-use crate::{
-    app::App,
-    problem::Problem,
-    vapi::{message, raw::Object},
-};
+use crate::{app::App, vapi::message};
 
 pub(super) async fn post(State(app): State<App>, incoming: Incoming) -> Response {
-    let read = incoming.body().and_then(|body| Ok(message::read(&message::members::<Object<'_>>(body)?)?));
-    let message = match read {
+    let message = match incoming.body().and_then(|body| Ok(message::of(body)?)) {
         Ok(message) => message,
         Err(problem) => return incoming.refuse(&app, problem).await,
     };
-    let answer: Result<Response, Problem> = messages::answer(&app, &incoming.context, message).await;
-    incoming.respond(answer)
+    incoming.respond(messages::answer(&app, &incoming.context, message).await)
 }

@@ -6,8 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    message::{Message, members, read},
-    raw::Object,
+    message::{Message, of},
     tool_calls::ToolCall,
 };
 
@@ -61,7 +60,7 @@ fn check(file: &str, expected: &Expected, call: &ToolCall) {
 fn every_body_of_the_corpus_is_read_as_its_index_says() {
     for Entry { file, class, calls: expected, .. } in index().iter().filter(|entry| entry.route == "vapi") {
         let bytes = body(file);
-        let message = members(&bytes).and_then(|top: Object<'_>| read(&top));
+        let message = of(&bytes);
         match (class.as_str(), message) {
             ("reject", message) => assert!(message.is_err(), "{file}"),
             ("ack" | "respond", Ok(Message::Other(_))) => assert!(expected.is_empty(), "{file}"),

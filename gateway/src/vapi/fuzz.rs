@@ -8,8 +8,7 @@ use serde_json::Value;
 use super::{
     answer::{Results, ToolResult, acceptable},
     corpus::{body, index},
-    message::{Message, members, read},
-    raw::Object,
+    message::{Message, of},
 };
 
 /// Without the largest, which would take the most time and have the least in them that is read.
@@ -160,7 +159,7 @@ fn broken(mut body: Vec<u8>, breaks: &[Break]) -> Vec<u8> {
 
 /// Reads a body to the end and answers whatever is in it; the answer must be one that the platform takes.
 fn survive(body: &[u8]) {
-    match members(body).and_then(|top: Object<'_>| read(&top)) {
+    match of(body) {
         Ok(Message::ToolCalls(calls, _)) => {
             let ids: Vec<String> = calls.iter().map(|call| call.id.clone()).collect();
             let results = calls.into_iter().map(|call| {
@@ -227,7 +226,7 @@ fn deep_nesting_and_a_megabyte_of_junk_do_no_harm() {
     // The platform's own part of the message may be as deep as it likes.
     let deep_artifact = call("{}").replace("\"type\"", &format!("\"artifact\":{deep},\"type\""));
     assert!(matches!(
-        members(deep_artifact.as_bytes()).and_then(|top: Object<'_>| read(&top)),
+        of(deep_artifact.as_bytes()),
         Ok(Message::ToolCalls(calls, _)) if calls[0].arguments.is_ok()
     ));
 }

@@ -53,6 +53,11 @@ pub(crate) fn members<'a, M: Deserialize<'a>>(body: &'a [u8]) -> Result<M, Unrea
     })
 }
 
+/// Reads the message that a body is.
+pub(crate) fn of(body: &[u8]) -> Result<Message, Unreadable> {
+    read(&members::<Object<'_>>(body)?)
+}
+
 /// Reads a message out of a body's members.
 pub(crate) fn read(top: &Object<'_>) -> Result<Message, Unreadable> {
     let message = envelope(top).ok_or(Unreadable::NoMessage)?;
@@ -107,7 +112,7 @@ mod tests {
     use super::*;
 
     fn message(body: &str) -> Result<Message, Unreadable> {
-        read(&members::<Object<'_>>(body.as_bytes())?)
+        of(body.as_bytes())
     }
 
     #[test]

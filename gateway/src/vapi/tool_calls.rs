@@ -19,8 +19,10 @@ pub(crate) struct ToolCall {
     pub(crate) arguments: Result<Map<String, Value>, Unusable>,
 }
 
-/// The lists, the most trusted one first. Each holds the same calls: together they would be executed twice.
-const LISTS: [&str; 3] = ["toolCallList", "toolCalls", "toolWithToolCallList"];
+/// The lists, the most trusted one first, and whether a call stands inside its tool's configuration there. Each holds the same calls:
+/// together they would be executed twice.
+const LISTS: [(&str, bool); 3] =
+    [("toolCallList", false), ("toolCalls", false), ("toolWithToolCallList", true)];
 
 /// More than anybody asks for at once, and few enough to be compared with each other.
 const MOST_ITEMS: usize = 500;
@@ -35,19 +37,18 @@ pub(crate) fn bare(name: &str) -> String {
 
 /// Whether a message has any of the lists.
 pub(crate) fn are_in(message: &Object<'_>) -> bool {
-    LISTS.iter().any(|list| message.contains_key(*list))
+    LISTS.iter().any(|(list, _)| message.contains_key(*list))
 }
 
 /// The calls of the first list that has any, completed from the others, each once.
 ///
 /// `None`: there are more than can be meant.
 pub(crate) fn read(message: &Object<'_>) -> Option<Vec<ToolCall>> {
-    let entries = LISTS.map(|list| entries(message, list));
-    if entries.iter().any(|entries| entries.len() > MOST_ITEMS) {
+    let lists = LISTS.map(|(list, wrapped)| (entries(message, list), wrapped));
+    if lists.iter().any(|(entries, _)| entries.len() > MOST_ITEMS) {
         return None;
     }
-    let mut wrapped = LISTS.iter().map(|list| *list == "toolWithToolCallList");
-    let lists = entries.map(|entries| items(&entries, wrapped.next().unwrap_or_default()));
+    let lists = lists.map(|(entries, wrapped)| items(&entries, wrapped));
     let Some(first) = lists.iter().position(|items| !items.is_empty()) else { return Some(Vec::new()) };
     let known: Vec<&String> = lists[first].iter().filter_map(|item| item.id.as_ref()).collect();
     let mut calls: Vec<Item<'_>> = Vec::new();

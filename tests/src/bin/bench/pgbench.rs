@@ -115,24 +115,20 @@ fn log(folder: &Path) -> Result<Vec<Transaction>> {
 /// A booking in five round trips: begin, find, enter, write, commit. Each client has a provider of its own, as callers who take turns
 /// have; every patient is new.
 fn booking(ground: &Ground) -> String {
+    let by_client = |line: fn(&Provider) -> String| {
+        let count = ground.providers.len();
+        let branches = ground.providers.iter().enumerate().fold(String::new(), |text, (n, provider)| {
+            let word = if n == 0 { "if" } else { "elif" };
+            text + &format!("\\{word} :client_id % {count} = {n}\n{}\n", line(provider))
+        });
+        branches + "\\endif\n"
+    };
     // Once a client: its place in the world.
-    let choice = ground.providers.iter().enumerate().fold(String::new(), |text, (n, provider)| {
-        let Provider { org, clinic, id, .. } = provider;
-        let word = if n == 0 { "if" } else { "elif" };
-        text + &format!(
-            "\\{word} :client_id % {} = {n}\nselect '{org}' as org, '{clinic}' as clinic, '{id}' as provider \\gset\n",
-            ground.providers.len()
-        )
+    let choice = by_client(|Provider { org, clinic, id, .. }| {
+        format!("select '{org}' as org, '{clinic}' as clinic, '{id}' as provider \\gset")
     });
     // `set` takes no parameter.
-    let set_org = ground.providers.iter().enumerate().fold(String::new(), |text, (n, provider)| {
-        let word = if n == 0 { "if" } else { "elif" };
-        text + &format!(
-            "\\{word} :client_id % {} = {n}\nset local app.org_id = '{}';\n",
-            ground.providers.len(),
-            provider.org
-        )
-    });
+    let set_org = by_client(|provider| format!("set local app.org_id = '{}';", provider.org));
     let id = |kind: &str| format!("('{kind}' || lpad(to_hex((:u)::bigint), 30, '0'))");
     let [key, appointment, patient, audit] = ["a0", "a1", "a2", "a3"].map(id);
     let start = "timestamptz '2031-01-01 00:00Z' + (:n)::int * interval '30 minutes'";
@@ -182,8 +178,8 @@ fn booking(ground: &Ground) -> String {
     ]);
     let [find, enter, write] = [find, enter, write].map(|sql| one_line(&sql));
     format!(
-        "\\set n :n + 1\n\\if :n = 1\n{choice}\\endif\n\\endif\n\\set u :client_id * 1000000 + :n\n\
-         \\startpipeline\nbegin;\n{set_org}\\endif\nset local statement_timeout = 8000;\n\\endpipeline\n\
+        "\\set n :n + 1\n\\if :n = 1\n{choice}\\endif\n\\set u :client_id * 1000000 + :n\n\
+         \\startpipeline\nbegin;\n{set_org}set local statement_timeout = 8000;\n\\endpipeline\n\
          {find};\n{enter} \\gset\n{write};\ncommit;\n"
     )
 }
