@@ -1,33 +1,82 @@
 //! Who may call what: the one page. An RPC that is not here cannot be served.
 
-use crate::caller::Role;
+use crate::{
+    caller::{Caller, Role},
+    error::{Error, Result},
+};
 
 /// An RPC as access, audit and idempotency know it.
 #[derive(Clone, Copy, Debug)]
 pub struct Rpc {
     /// Its name in the API.
     pub name: &'static str,
-    roles: &'static [Role],
+    door: Door,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Door {
+    /// Needs no credential: it is how one comes by one.
+    Open,
+    /// Needs one of these roles.
+    Roles(&'static [Role]),
 }
 
 impl Rpc {
-    /// Whether somebody in this role may call it.
-    pub fn allows(self, role: Role) -> bool {
-        self.roles.contains(&role)
+    /// Whether it is for those who have no credential yet.
+    pub fn is_open(self) -> bool {
+        matches!(self.door, Door::Open)
+    }
+
+    /// Refuses callers whose role is too small, and keys that are for other tools.
+    pub fn admit(self, caller: &Caller) -> Result<()> {
+        let Door::Roles(roles) = self.door else { return Ok(()) };
+        if !roles.contains(&caller.role) {
+            return Err(Error::RoleTooSmall);
+        }
+        let Some(tools) = &caller.scope.tools else { return Ok(()) };
+        let serves =
+            |tool: &Tool| tools.iter().any(|name| name == tool.name) && tool.rpcs.contains(&self.name);
+        // What a credential is, it may always ask.
+        if self.name == GET_CALLER.name || TOOLS.iter().any(serves) {
+            Ok(())
+        } else {
+            Err(Error::ToolNotAllowed)
+        }
     }
 }
 
-/// The RPC's name, if there is one of that name: what a stranger asks for could be any text.
-pub fn known(name: &str) -> Option<&'static str> {
-    ALL.iter().map(|rpc| rpc.name).find(|known| *known == name)
+/// The RPC of this name, if there is one: what a stranger asks for could be any text.
+pub fn rpc(name: &str) -> Option<Rpc> {
+    ALL.iter().find(|rpc| rpc.name == name).copied()
 }
 
-const EVERYBODY: &[Role] = &[Role::Admin, Role::Staff, Role::Provider, Role::Agent];
-const ADMINS: &[Role] = &[Role::Admin];
+/// A tool of the assistant's, and the RPCs that it needs.
+#[derive(Clone, Copy, Debug)]
+struct Tool {
+    name: &'static str,
+    rpcs: &'static [&'static str],
+}
+
+/// What the scope of a machine's credential can name.
+const TOOLS: &[Tool] = &[
+    Tool { name: "check_availability", rpcs: &["CheckSlot", "SearchSlots"] },
+    Tool { name: "book_appointment", rpcs: &["BookAppointment"] },
+    Tool { name: "find_appointments", rpcs: &["ListAppointments", "GetAppointment"] },
+    Tool { name: "cancel_appointment", rpcs: &["CancelAppointment"] },
+];
+
+/// The names of the tools.
+pub fn tools() -> impl Iterator<Item = &'static str> {
+    TOOLS.iter().map(|tool| tool.name)
+}
+
+const ANYBODY: Door = Door::Open;
+const MEMBERS: Door = Door::Roles(&[Role::Admin, Role::Staff, Role::Provider, Role::Agent]);
+const ADMINS: Door = Door::Roles(&[Role::Admin]);
 
 macro_rules! rpcs {
-    ($($constant:ident = $name:literal: $roles:ident;)*) => {
-        $(#[doc = concat!("`", $name, "`.")] pub const $constant: Rpc = Rpc { name: $name, roles: $roles };)*
+    ($($constant:ident = $name:literal: $door:ident;)*) => {
+        $(#[doc = concat!("`", $name, "`.")] pub const $constant: Rpc = Rpc { name: $name, door: $door };)*
 
         /// All of them.
         const ALL: &[Rpc] = &[$($constant),*];
@@ -35,23 +84,45 @@ macro_rules! rpcs {
 }
 
 rpcs! {
-    BOOK_APPOINTMENT = "BookAppointment": EVERYBODY;
-    GET_APPOINTMENT = "GetAppointment": EVERYBODY;
-    LIST_APPOINTMENTS = "ListAppointments": EVERYBODY;
-    CANCEL_APPOINTMENT = "CancelAppointment": EVERYBODY;
+    BOOK_APPOINTMENT = "BookAppointment": MEMBERS;
+    GET_APPOINTMENT = "GetAppointment": MEMBERS;
+    LIST_APPOINTMENTS = "ListAppointments": MEMBERS;
+    CANCEL_APPOINTMENT = "CancelAppointment": MEMBERS;
 
-    CHECK_SLOT = "CheckSlot": EVERYBODY;
-    SEARCH_SLOTS = "SearchSlots": EVERYBODY;
+    CHECK_SLOT = "CheckSlot": MEMBERS;
+    SEARCH_SLOTS = "SearchSlots": MEMBERS;
 
     CREATE_CLINIC = "CreateClinic": ADMINS;
-    GET_CLINIC = "GetClinic": EVERYBODY;
-    LIST_CLINICS = "ListClinics": EVERYBODY;
+    GET_CLINIC = "GetClinic": MEMBERS;
+    LIST_CLINICS = "ListClinics": MEMBERS;
     CREATE_PROVIDER = "CreateProvider": ADMINS;
-    GET_PROVIDER = "GetProvider": EVERYBODY;
-    LIST_PROVIDERS = "ListProviders": EVERYBODY;
+    GET_PROVIDER = "GetProvider": MEMBERS;
+    LIST_PROVIDERS = "ListProviders": MEMBERS;
     ASSIGN_PROVIDER = "AssignProvider": ADMINS;
 
-    GET_CALLER = "GetCaller": EVERYBODY;
+    SIGN_UP = "SignUp": ANYBODY;
+    SIGN_IN = "SignIn": ANYBODY;
+    REFRESH_SESSION = "RefreshSession": ANYBODY;
+    SIGN_OUT = "SignOut": ANYBODY;
+    ACCEPT_INVITATION = "AcceptInvitation": ANYBODY;
+    EXCHANGE_WEBHOOK_SIGNATURE = "ExchangeWebhookSignature": ANYBODY;
+    GET_JWKS = "GetJwks": ANYBODY;
+    GET_CALLER = "GetCaller": MEMBERS;
+    GET_PROFILE = "GetProfile": MEMBERS;
+    INVITE_MEMBER = "InviteMember": ADMINS;
+    LIST_MEMBERS = "ListMembers": ADMINS;
+    UPDATE_MEMBER_ROLE = "UpdateMemberRole": ADMINS;
+    REMOVE_MEMBER = "RemoveMember": ADMINS;
+    CREATE_AGENT_KEY = "CreateAgentKey": ADMINS;
+    LIST_AGENT_KEYS = "ListAgentKeys": ADMINS;
+    REVOKE_AGENT_KEY = "RevokeAgentKey": ADMINS;
+    CREATE_WEBHOOK_CREDENTIAL = "CreateWebhookCredential": ADMINS;
+    LIST_WEBHOOK_CREDENTIALS = "ListWebhookCredentials": ADMINS;
+    ROTATE_WEBHOOK_SECRET = "RotateWebhookSecret": ADMINS;
+    REVOKE_WEBHOOK_CREDENTIAL = "RevokeWebhookCredential": ADMINS;
 
+    LIST_AUDIT_EVENTS = "ListAuditEvents": ADMINS;
+
+    // The operator's, who is asked by nobody.
     CREATE_ORGANISATION = "CreateOrganisation": ADMINS;
 }

@@ -2,7 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::{clock::Clock, db::Db, domain::confirmation_code::Codes, metrics::Metrics, token::Verifier};
+use crate::{
+    agent_keys::AgentKeys,
+    clock::Clock,
+    config::Rates,
+    db::Db,
+    domain::confirmation_code::Codes,
+    keys::{CurrentKeys, Keys},
+    limits::Limits,
+    metrics::Metrics,
+    passwords::Passwords,
+};
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -13,16 +23,31 @@ pub struct App {
     pub clock: Clock,
     /// Where confirmation codes come from.
     pub codes: Codes,
-    /// Whose tokens are believed.
-    pub tokens: Arc<Verifier>,
+    /// Whom to believe, and what to sign and encrypt with.
+    pub keys: CurrentKeys,
+    /// The machines that were here a moment ago.
+    pub agents: AgentKeys,
+    /// Hashes passwords.
+    pub passwords: Passwords,
+    /// How much is too much.
+    pub limits: Limits,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
 
 impl App {
-    /// On this database, believing these tokens, by the system's clock.
-    pub fn new(db: Db, tokens: Verifier) -> Self {
+    /// On this database, with these keys, by the system's clock.
+    pub fn new(db: Db, keys: Keys, rates: &Rates) -> Self {
         let metrics = Arc::new(Metrics::new(&db));
-        Self { db, clock: Clock::default(), codes: Codes::default(), tokens: Arc::new(tokens), metrics }
+        Self {
+            db,
+            clock: Clock::default(),
+            codes: Codes::default(),
+            keys: CurrentKeys::new(keys),
+            agents: AgentKeys::default(),
+            passwords: Passwords::default(),
+            limits: Limits::new(rates),
+            metrics,
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Prepares a database server: roles once a cluster, the database and its extension once a database. Can be repeated.
 //!
-//! `frontdesk_owner` owns everything and cannot log in. `frontdesk_migrator` alone may become it. `frontdesk_service` is what requests
-//! run as: it owns nothing, and row security holds for it.
+//! `frontdesk_owner` owns everything and cannot log in. `frontdesk_migrator` alone may become it. The others own nothing, and row security holds
+//! for them: requests run as `frontdesk_service`, those about people and keys as `frontdesk_auth`, and the operator's verbs as `frontdesk_operator`.
 
 use anyhow::{Context as _, bail};
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
@@ -15,8 +15,12 @@ use crate::{
 };
 
 /// A login and its setting.
-const LOGINS: [(&str, &str); 2] =
-    [("frontdesk_service", "DATABASE_URL"), ("frontdesk_migrator", "BOOKING_MIGRATOR_URL")];
+const LOGINS: [(&str, &str); 4] = [
+    ("frontdesk_service", "DATABASE_URL"),
+    ("frontdesk_auth", "BOOKING_AUTH_URL"),
+    ("frontdesk_migrator", "BOOKING_MIGRATOR_URL"),
+    ("frontdesk_operator", "BOOKING_OPERATOR_URL"),
+];
 
 /// One setting of `.env`: a login's address. The password is in it only when it was set just now.
 #[derive(Debug)]
@@ -31,7 +35,10 @@ pub struct Login {
 
 /// What is so in the whole cluster. Each statement can be repeated.
 const ROLES: &str = "
-do $$ begin
+do $$
+declare
+    login text;
+begin
     -- Two runs at once would both find no role.
     perform pg_advisory_xact_lock(hashtext('frontdesk bootstrap'));
     if not exists (select from pg_roles where rolname = 'frontdesk_owner') then
@@ -40,22 +47,24 @@ do $$ begin
     if not exists (select from pg_roles where rolname = 'frontdesk_migrator') then
         create role frontdesk_migrator login noinherit;
     end if;
-    if not exists (select from pg_roles where rolname = 'frontdesk_service') then
-        create role frontdesk_service login;
-    end if;
     alter role frontdesk_owner nosuperuser nobypassrls nocreatedb nocreaterole noreplication nologin;
     alter role frontdesk_migrator nosuperuser nobypassrls nocreatedb nocreaterole noreplication login noinherit;
-    alter role frontdesk_service nosuperuser nobypassrls nocreatedb nocreaterole noreplication login;
     grant frontdesk_owner to frontdesk_migrator;
-    -- A request that cannot have a lock soon is repeated by the gateway; one that forgot its transaction is ended.
-    alter role frontdesk_service set lock_timeout = '500ms';
-    alter role frontdesk_service set statement_timeout = '10s';
-    alter role frontdesk_service set idle_in_transaction_session_timeout = '15s';
-    -- Each statement is planned once a connection. They are written so that one plan is right for all values.
-    alter role frontdesk_service set plan_cache_mode = 'force_generic_plan';
-    -- A failing statement would be logged with patients' data in its detail.
-    alter role frontdesk_service set log_min_error_statement = 'panic';
-    alter role frontdesk_service set log_error_verbosity = 'terse';
+    foreach login in array array['frontdesk_service', 'frontdesk_auth', 'frontdesk_operator'] loop
+        if not exists (select from pg_roles where rolname = login) then
+            execute format('create role %I login', login);
+        end if;
+        execute format('alter role %I nosuperuser nobypassrls nocreatedb nocreaterole noreplication login', login);
+        -- A request that cannot have a lock soon is repeated by the gateway; one that forgot its transaction is ended.
+        execute format('alter role %I set lock_timeout = ''500ms''', login);
+        execute format('alter role %I set statement_timeout = ''10s''', login);
+        execute format('alter role %I set idle_in_transaction_session_timeout = ''15s''', login);
+        -- Each statement is planned once a connection. They are written so that one plan is right for all values.
+        execute format('alter role %I set plan_cache_mode = ''force_generic_plan''', login);
+        -- A failing statement would be logged with patients' data in its detail.
+        execute format('alter role %I set log_min_error_statement = ''panic''', login);
+        execute format('alter role %I set log_error_verbosity = ''terse''', login);
+    end loop;
 end $$";
 
 /// What is so in the database.
@@ -63,7 +72,7 @@ const DATABASE: &str = "
 create extension if not exists btree_gist;
 alter schema public owner to frontdesk_owner;
 revoke all on schema public from public;
-grant usage on schema public to frontdesk_service, frontdesk_migrator;
+grant usage on schema public to frontdesk_service, frontdesk_auth, frontdesk_operator, frontdesk_migrator;
 ";
 
 /// Prepares the server and the database; gives the addresses of its logins.
@@ -97,7 +106,7 @@ pub async fn bootstrap(
     sqlx::raw_sql(DATABASE).execute(&mut connection).await.context("cannot prepare the database")?;
     let own = format!(
         "revoke all on database {database} from public;
-        grant connect on database {database} to frontdesk_service, frontdesk_migrator;
+        grant connect on database {database} to frontdesk_service, frontdesk_auth, frontdesk_operator, frontdesk_migrator;
         grant create on database {database} to frontdesk_owner"
     );
     sqlx::raw_sql(AssertSqlSafe(own)).execute(&mut connection).await?;

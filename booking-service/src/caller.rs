@@ -1,12 +1,13 @@
 //! Who asks, and in which request.
 
-use std::{sync::Arc, time::Instant};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use crate::{
     domain::{
         idempotency::{Fingerprint, IdempotencyKey},
-        ids::OrgId,
+        ids::{OrgId, UserId},
         patient::Phone,
+        scope::Scope,
     },
     metrics::Outcome,
 };
@@ -20,8 +21,8 @@ pub struct Caller {
     pub subject: Arc<str>,
     /// What they may do.
     pub role: Role,
-    /// Whether the credential speaks for callers on the telephone, who have to prove who they are.
-    pub voice: bool,
+    /// What the credential is limited to.
+    pub scope: Arc<Scope>,
     /// The request.
     pub request: RequestContext,
 }
@@ -39,6 +40,12 @@ pub struct RequestContext {
     pub outcome: Outcome,
     /// The telephone call; only for voice credentials, which are the ones that may say so.
     pub call: Option<Call>,
+    /// Where it comes from, as far as that is known: for limits alone.
+    pub address: Option<IpAddr>,
+    /// The organisation that the request itself names. It is compared with the credential's, and never believed.
+    pub named_org: Option<String>,
+    /// The caller's number that the request itself names. It is compared with the telephone network's, and never believed.
+    pub named_caller: Option<String>,
 }
 
 /// A telephone call, as the telephone platform reports it.
@@ -65,6 +72,11 @@ pub enum Role {
 }
 
 impl Role {
+    /// Reads the audit's text.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Admin, Self::Staff, Self::Provider, Self::Agent].into_iter().find(|role| role.as_str() == text)
+    }
+
     /// The role as the audit's text.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -92,9 +104,37 @@ impl Caller {
             org,
             subject: "system".into(),
             role: Role::Admin,
-            voice: false,
+            scope: Arc::default(),
             request: RequestContext::default(),
         }
+    }
+
+    /// A user who has just been let in.
+    pub fn user(org: OrgId, user: UserId, role: Role, request: &RequestContext) -> Self {
+        Self { org, subject: user.to_string().into(), role, scope: Arc::default(), request: request.clone() }
+    }
+
+    /// Nobody yet: looks for whom a key of this organisation stands for.
+    pub fn unknown(org: OrgId, request: &RequestContext) -> Self {
+        Self { request: request.clone(), subject: "unknown".into(), role: Role::Agent, ..Self::system(org) }
+    }
+
+    /// Whether the credential speaks for callers on the telephone, who have to prove who they are.
+    pub fn is_voice(&self) -> bool {
+        self.scope.voice
+    }
+
+    /// Whom else the request itself names as its organisation or its caller; `None`: nobody.
+    pub fn contradiction(&self) -> Option<&str> {
+        let RequestContext { named_org, named_caller, call, .. } = &self.request;
+        let other_org = named_org.as_deref().filter(|named| named.parse() != Ok(self.org));
+        let number = call.as_ref().and_then(|call| call.number.as_ref());
+        // A number that is no number names nobody.
+        let other_number = named_caller.as_deref().filter(|named| {
+            let named = Phone::parse(named).ok();
+            named.is_some() && number.is_some() && named.as_ref() != number
+        });
+        other_org.or(other_number.map(|_| "another caller"))
     }
 
     /// The caller's number as the telephone network reports it.

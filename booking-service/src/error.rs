@@ -1,5 +1,7 @@
 //! Everything that can go wrong in an operation.
 
+use std::time::Duration;
+
 use crate::domain::{appointment::State, slot::OpenSlot, spoken::Today, when::TimeProblem};
 
 /// The result of an operation.
@@ -40,6 +42,42 @@ pub enum Error {
     /// The caller's role does not allow it.
     #[error("your role does not allow this")]
     RoleTooSmall,
+
+    /// The key is for other tools.
+    #[error("this key is not for this")]
+    ToolNotAllowed,
+
+    /// The request names another organisation, or another caller, than its credential and its telephone call do.
+    #[error("the request names another organisation or caller than its own")]
+    IdentityMismatch(String),
+
+    /// The same refresh token came a second time.
+    #[error("the credential is missing or not valid")]
+    RefreshTokenReused,
+
+    /// A user of several organisations did not say where to.
+    #[error("you are a member of several organisations; name one of: {}", .0.join(", "))]
+    OrganisationRequired(Vec<String>),
+
+    /// Somebody has signed up with the address.
+    #[error("the e-mail address has been used to sign up already")]
+    EmailInUse,
+
+    /// They are a member already.
+    #[error("they are a member already")]
+    AlreadyMember,
+
+    /// An organisation without an administrator could not be helped.
+    #[error("the last administrator stays one")]
+    LastAdmin,
+
+    /// More than is allowed in so short a time.
+    #[error("too many requests; try again in {} s", .0.as_secs_f64().ceil())]
+    RateLimited(Duration),
+
+    /// The message is longer than any that is meant.
+    #[error("the message is too large")]
+    TooLarge,
 
     /// A voice credential asked for a caller's appointments without knowing the caller's number.
     #[error("the caller's number is not known")]
@@ -109,6 +147,14 @@ pub enum Resource {
     Appointment,
     /// A provider.
     Provider,
+    /// A user in the organisation.
+    Profile,
+    /// A member.
+    Member,
+    /// A machine's key.
+    AgentKey,
+    /// A sender of signed webhooks.
+    WebhookCredential,
 }
 
 impl std::fmt::Display for Resource {
@@ -116,6 +162,10 @@ impl std::fmt::Display for Resource {
         f.write_str(match self {
             Self::Appointment => "appointment",
             Self::Provider => "provider",
+            Self::Profile => "profile",
+            Self::Member => "member",
+            Self::AgentKey => "agent key",
+            Self::WebhookCredential => "webhook credential",
         })
     }
 }

@@ -1,24 +1,31 @@
 //! The booking service's program: reads the settings, then does what they say.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use booking_service::{
     app::App,
     bootstrap,
     clock::Clock,
-    config::{self, Command, Config, WrongSetting},
+    config::{self, Audit, Command, Config, Rates, WrongSetting},
     db::Db,
-    development_issuer::{DevelopmentIssuer, Grant},
+    development_issuer,
     domain::{
+        audit_event::Seal,
         clinic,
         ids::{ClinicId, OrgId},
+        scope::Scope,
         text::Name,
     },
-    ops::create_organisation::{CreateOrganisation, create_organisation},
+    keys::{self, Keys},
+    ops::{
+        audit_seals::{self, Findings},
+        create_organisation::{CreateOrganisation, create_organisation},
+        rotate_secrets::rotate_secrets,
+    },
     server::{self, Server},
     telemetry,
-    token::Verifier,
+    token::issuer::Grant,
 };
 use clap::Parser as _;
 use tokio_util::sync::CancellationToken;
@@ -73,6 +80,26 @@ async fn run(command: Command) -> anyhow::Result<()> {
             println!("{}", token(&config)?);
             Ok(())
         }
+        Command::NewKey(config) => {
+            println!("{}", keys::new_key(config.purpose)?);
+            Ok(())
+        }
+        Command::RotateSecrets(config) => {
+            let keys = Keys {
+                vault: keys::vault(&config.secret_keys).context(WrongSetting("BOOKING_SECRET_KEYS"))?,
+                ..Keys::generate()?
+            };
+            let rotated = rotate_secrets(&operator(&config.operator, keys)?).await?;
+            println!("{rotated} secrets were encrypted anew; the other keys are not needed any more");
+            Ok(())
+        }
+        Command::Audit(Audit::Seal(config)) => {
+            for seal in audit_seals::seal(&operator(&config, Keys::generate()?)?).await? {
+                println!("{seal}");
+            }
+            Ok(())
+        }
+        Command::Audit(Audit::Verify(config)) => verify(config).await,
         Command::CreateOrganization(config) => {
             match create_organization(config).await? {
                 (org, Some(clinic)) => println!("org_id={org}\nclinic_id={clinic}"),
@@ -84,23 +111,37 @@ async fn run(command: Command) -> anyhow::Result<()> {
 }
 
 async fn serve(config: config::Serve) -> anyhow::Result<()> {
-    let mut tokens = Verifier::default();
-    if config.development.dev_issuer {
+    if config.keys.development.dev_issuer {
         tracing::warn!(
             "tokens of the development issuer are believed; never do this where real patients are booked"
         );
-        tokens.trust(
-            &DevelopmentIssuer::from_file(&config.development.dev_key)
-                .context(WrongSetting("BOOKING_DEV_KEY"))?,
-        );
     }
-    let app = App::new(Db::connect(&config.database).context(WrongSetting("DATABASE_URL"))?, tokens);
+    let keys = Keys::load(&config.keys)?;
+    let db = Db::connect(&config.database, Some(&config.auth_url))
+        .context(WrongSetting("DATABASE_URL or BOOKING_AUTH_URL"))?;
+    let app = App::new(db, keys, &config.rates);
     server::check(&app, &config).await?;
-    let server = Server::bind(app, &config).await?;
+    let server = Server::bind(app.clone(), &config).await?;
     tracing::info!(grpc = %server.grpc_address()?, http = %server.http_address()?, "serving");
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));
+    tokio::spawn(read_keys_again_on_signal(app, config.keys));
     server.run(stop).await
+}
+
+/// SIGHUP: the files that the settings name have changed. What cannot be read leaves the keys as they are.
+async fn read_keys_again_on_signal(app: App, settings: config::KeySettings) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hang_up) = signal(SignalKind::hangup()) else { return };
+    while hang_up.recv().await.is_some() {
+        match Keys::load(&settings) {
+            Ok(keys) => {
+                app.keys.replace(keys);
+                tracing::info!("the keys were read again");
+            }
+            Err(error) => tracing::error!("the keys stay as they were: {error:#}"),
+        }
+    }
 }
 
 async fn stop_on_signal(stop: CancellationToken) {
@@ -114,6 +155,37 @@ async fn stop_on_signal(stop: CancellationToken) {
     stop.cancel();
 }
 
+/// For the operator's verbs, which go through all organisations.
+fn operator(config: &config::Operator, keys: Keys) -> anyhow::Result<App> {
+    let database = config::Database {
+        database_url: config.operator_url.clone(),
+        database_connections: 1,
+        database_wait: Duration::from_secs(10),
+    };
+    let db = Db::connect(&database, None).context(WrongSetting("BOOKING_OPERATOR_URL"))?;
+    Ok(App::new(db, keys, &Rates::UNLIMITED))
+}
+
+#[expect(clippy::print_stdout, reason = "what was found is what this is for")]
+async fn verify(config: config::Verify) -> anyhow::Result<()> {
+    let text = if config.seals.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin())?
+    } else {
+        std::fs::read_to_string(&config.seals)
+            .with_context(|| format!("cannot read {}", config.seals.display()))?
+    };
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let seals: Vec<Seal> = lines.map(str::parse).collect::<Result<_, _>>().map_err(anyhow::Error::msg)?;
+    let Findings { sound, faults } =
+        audit_seals::verify(&operator(&config.operator, Keys::generate()?)?, &seals).await?;
+    for fault in &faults {
+        println!("{fault}");
+    }
+    println!("{sound} rows are as they were sealed; {} seals were compared", seals.len());
+    anyhow::ensure!(faults.is_empty(), "the audit is not as it was sealed: {} faults", faults.len());
+    Ok(())
+}
+
 fn token(config: &config::Token) -> anyhow::Result<String> {
     let voice = config.scope.is_some();
     let role = config.role.unwrap_or(if voice {
@@ -125,10 +197,10 @@ fn token(config: &config::Token) -> anyhow::Result<String> {
         org: config.org,
         subject: config.subject.clone(),
         role,
-        voice,
+        scope: Scope { voice, ..Scope::default() },
         lifetime: config.lifetime.try_into().context(WrongSetting("--lifetime"))?,
     };
-    DevelopmentIssuer::from_file(&config.dev_key)
+    development_issuer::from_file(&config.dev_key)
         .context(WrongSetting("BOOKING_DEV_KEY"))?
         .issue(&grant, Clock::default().now())
 }
@@ -147,8 +219,8 @@ async fn create_organization(
         zone: clinic::zone(&config.time_zone).map_err(|problem| anyhow::anyhow!("--time-zone {problem}"))?,
     };
     let (org, clinic) = (command.org, command.clinic);
-    let db = Db::connect(&config.database).context(WrongSetting("DATABASE_URL"))?;
-    let app = App::new(db, Verifier::default());
+    let db = Db::connect(&config.database, None).context(WrongSetting("DATABASE_URL"))?;
+    let app = App::new(db, Keys::generate()?, &Rates::UNLIMITED);
     let made = create_organisation(&app, command).await?;
     Ok((org, made.then_some(clinic)))
 }

@@ -113,6 +113,7 @@ async fn report_health(app: &App, reporter: &HealthReporter, stop: &Cancellation
             tonic_health::ServingStatus::NotServing
         };
         reporter.set_service_status("", status).await;
+        app.limits.sweep();
     }
 }
 
@@ -124,7 +125,9 @@ pub async fn check(app: &App, config: &Serve) -> anyhow::Result<()> {
         bail!("migrations {pending:?} are pending; run `booking-service migrate` first");
     }
     if let Some(risk) = app.db.login_risk().await? {
-        bail!("the login of DATABASE_URL {risk}: row security would not hold; use the service role");
+        bail!(
+            "{risk}: use the addresses that `booking-service bootstrap` prints, or row security would not hold"
+        );
     }
     if let Some(hole) = readiness::unpatched(app.db.server_version().await?) {
         if config.require_patched_postgres {

@@ -1,6 +1,6 @@
 //! What goes with a request to the booking service.
 
-use std::{borrow::Cow, time::Instant};
+use std::{borrow::Cow, net::IpAddr, time::Instant};
 
 use proto::trace::{TRACEPARENT, TraceParent};
 use serde_json::{Map, Value};
@@ -31,6 +31,12 @@ pub(crate) struct Context {
     pub(crate) tool_call_id: Option<String>,
     /// The caller's number, as the platform's envelope says.
     pub(crate) caller_number: Option<String>,
+    /// Where the request comes from, for limits.
+    pub(crate) client_address: Option<IpAddr>,
+    /// The organisation that arguments name: to be compared, and never believed.
+    pub(crate) named_org: Option<String>,
+    /// The caller's number that arguments name: the same.
+    pub(crate) named_caller_number: Option<String>,
     /// When the answer must be there.
     pub(crate) deadline: Instant,
 }
@@ -49,6 +55,23 @@ pub(crate) fn derived_key(kind: &str, names: &[&str], arguments: &Map<String, Va
 }
 
 impl Context {
+    /// Of a request that has said nothing of itself yet.
+    pub(crate) fn new(trace: TraceParent, request_id: String, deadline: Instant) -> Self {
+        Self {
+            credential: None,
+            request_id,
+            trace,
+            idempotency_key: None,
+            call_id: None,
+            tool_call_id: None,
+            caller_number: None,
+            client_address: None,
+            named_org: None,
+            named_caller_number: None,
+            deadline,
+        }
+    }
+
     /// The same, repeatable under a key.
     pub(crate) fn keyed(&self, key: String) -> Self {
         Self { idempotency_key: Some(key), ..self.clone() }
@@ -73,6 +96,9 @@ impl Context {
         );
         set("x-call-id", self.call_id.as_deref().map(portable).as_deref());
         set("x-tool-call-id", self.tool_call_id.as_deref().map(portable).as_deref());
+        set("x-client-address", self.client_address.map(|address| address.to_string()).as_deref());
+        set("x-named-org-id", self.named_org.as_deref().map(portable).as_deref());
+        set("x-named-caller-number", self.named_caller_number.as_deref().map(portable).as_deref());
         set("x-caller-number", self.caller_number.as_deref().filter(|number| number.len() <= LONGEST_ID));
     }
 }

@@ -15,6 +15,11 @@ pub(crate) fn of(headers: &HeaderMap) -> Option<String> {
     credentials.all(|other| other == first).then(|| first.to_owned())
 }
 
+/// Whether there is a header for a credential at all, whatever it says.
+pub(crate) fn is_given(headers: &HeaderMap) -> bool {
+    headers.contains_key(AUTHORIZATION) || headers.contains_key(VAPI_SECRET)
+}
+
 /// Vapi can be told to leave the scheme out, and to send it in the other header too.
 fn bare(value: &str) -> &str {
     match value.split_once(' ') {

@@ -8,6 +8,7 @@ pub mod config;
 mod context;
 mod credential;
 mod hex;
+mod identity_upstream;
 mod metrics;
 mod problem;
 mod routes;

@@ -228,7 +228,8 @@ fn argument(field: &str) -> &str {
         "patient.email" => "patient_email",
         "service_text" => "service",
         "idempotency-key" => "Idempotency-Key",
-        other => other.strip_prefix("slot.").unwrap_or(other),
+        "expire_time" => "expires_at",
+        other => other.strip_prefix("slot.").or_else(|| other.strip_prefix("scope.")).unwrap_or(other),
     }
 }
 

@@ -45,6 +45,21 @@ pub(crate) fn refusal(
         }
         "CLINIC_FORBIDDEN" => "That clinic cannot be reached over this connection.".into(),
         "ROLE_TOO_SMALL" => "I am not allowed to do that.".into(),
+        "TOOL_NOT_ALLOWED" => "I am not set up to do that.".into(),
+        "IDENTITY_MISMATCH" => {
+            "I can only act for this clinic and for the person who is calling. Please leave the organisation and the caller's number out."
+                .into()
+        }
+        "ORGANIZATION_REQUIRED" => {
+            format!("Please sign in again and say which organisation it is: {}.", about("organizations"))
+        }
+        "EMAIL_IN_USE" => "Somebody has signed up with that e-mail address already.".into(),
+        "ALREADY_A_MEMBER" => "They are a member already.".into(),
+        "LAST_ADMIN" => "Every organisation needs an administrator, so the last one stays.".into(),
+        "TOO_LARGE" => "That is more than can be taken at once.".into(),
+        "PROFILE_NOT_FOUND" | "MEMBER_NOT_FOUND" | "AGENT_KEY_NOT_FOUND" | "WEBHOOK_CREDENTIAL_NOT_FOUND" => {
+            "There is no such thing here.".into()
+        }
         "CALLER_NOT_IDENTIFIED" => {
             "I do not know the number you are calling from. Please tell me your confirmation code.".into()
         }

@@ -43,7 +43,8 @@ impl Server {
             // An answer is one small packet: waiting for more would cost 40 ms.
             let _ = stream.set_nodelay(true);
         });
-        let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
         tokio::select! {
             served = serving.into_future() => served?,
             () = async { stop.cancelled().await; tokio::time::sleep(grace).await } => {

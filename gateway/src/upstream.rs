@@ -130,15 +130,32 @@ impl Upstream {
     }
 
     /// Sends the message until it is answered for good, with the same idempotency key each time.
-    async fn send<M, R>(
+    pub(crate) async fn send<M: Clone, R>(
         &self,
         context: &Context,
         message: M,
         rpc: impl AsyncFn(Channel, Request<M>) -> Result<Response<R>, Status>,
-    ) -> Result<R, Status>
-    where
-        M: Clone,
-    {
+    ) -> Result<R, Status> {
+        self.send_while(is_worth_repeating, context, message, rpc).await
+    }
+
+    /// Sends the message, and again only when the service says that nothing was done.
+    pub(crate) async fn send_once<M: Clone, R>(
+        &self,
+        context: &Context,
+        message: M,
+        rpc: impl AsyncFn(Channel, Request<M>) -> Result<Response<R>, Status>,
+    ) -> Result<R, Status> {
+        self.send_while(|status| status.code() == Code::Aborted, context, message, rpc).await
+    }
+
+    async fn send_while<M: Clone, R>(
+        &self,
+        is_worth_repeating: impl Fn(&Status) -> bool,
+        context: &Context,
+        message: M,
+        rpc: impl AsyncFn(Channel, Request<M>) -> Result<Response<R>, Status>,
+    ) -> Result<R, Status> {
         let mut tries = 0;
         let mut last = None;
         loop {

@@ -1,6 +1,7 @@
 //! What the two services agree on: the generated wire types and services of the `.proto` files here, whose comments are the API's
 //! documentation, and what goes with every request.
 
+pub mod address;
 pub mod readyz;
 pub mod trace;
 

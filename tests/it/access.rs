@@ -2,8 +2,12 @@
 
 use booking_service::{
     caller::Role,
-    development_issuer::{DevelopmentIssuer, Grant},
-    domain::ids::{AppointmentId, ClinicId, OrgId, ProviderId},
+    development_issuer,
+    domain::{
+        ids::{AppointmentId, ClinicId, OrgId, ProviderId},
+        scope::Scope,
+    },
+    token::issuer::Grant,
 };
 use jiff::SignedDuration;
 use prost::Message as _;
@@ -17,6 +21,7 @@ use tonic_prost::ProstCodec;
 use crate::harness::{
     TestApp,
     fixtures::{Clinic, booking, reason, slot},
+    people::unknown_webhook_credential,
     token, with_metadata, with_token,
 };
 
@@ -55,8 +60,14 @@ async fn no_rpc_is_reached_without_a_good_token() {
     let clinic = app.clinic().await;
     let (head, signature) = clinic.admin.rsplit_once('.').unwrap();
     let (header, claims) = head.split_once('.').unwrap();
-    let stranger = DevelopmentIssuer::generate().unwrap();
-    let grant = |org, lifetime| Grant { org, subject: "x".into(), role: Role::Admin, voice: false, lifetime };
+    let stranger = development_issuer::generate().unwrap();
+    let grant = |org, lifetime| Grant {
+        org,
+        subject: "x".into(),
+        role: Role::Admin,
+        scope: Scope::default(),
+        lifetime,
+    };
     let now = crate::harness::moment();
     let hour = SignedDuration::from_hours(1);
     let mut credentials: Vec<Option<String>> = vec![
@@ -82,7 +93,8 @@ async fn no_rpc_is_reached_without_a_good_token() {
             .push(Some(format!("Bearer {}", issuer.issue(&grant(clinic.org, lifetime), made).unwrap())));
     }
     let before = app.count("select count(*) from auth_failure").await;
-    let rpcs = rpcs();
+    let mut rpcs = rpcs();
+    rpcs.retain(|path| need_of(path) != Need::Nothing);
     for path in &rpcs {
         for credential in &credentials {
             let status = call(&app, path, credential.as_deref()).await.unwrap_err();
@@ -96,6 +108,111 @@ async fn no_rpc_is_reached_without_a_good_token() {
     }
     let refused = i64::try_from(rpcs.len() * credentials.len()).unwrap();
     assert_eq!(app.count("select count(*) from auth_failure").await - before, refused);
+}
+
+/// What an RPC needs of whoever calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// It is how one comes by a credential.
+    Nothing,
+    /// A credential.
+    Credential,
+    /// An administrator's.
+    Admin,
+}
+
+/// Every RPC, once; a new one has to be added here.
+const NEEDS: &[(&str, Need)] = &[
+    ("AcceptInvitation", Need::Nothing),
+    ("AssignProvider", Need::Admin),
+    ("BookAppointment", Need::Credential),
+    ("CancelAppointment", Need::Credential),
+    ("CheckSlot", Need::Credential),
+    ("CreateAgentKey", Need::Admin),
+    ("CreateClinic", Need::Admin),
+    ("CreateProvider", Need::Admin),
+    ("CreateWebhookCredential", Need::Admin),
+    ("ExchangeWebhookSignature", Need::Nothing),
+    ("GetAppointment", Need::Credential),
+    ("GetCaller", Need::Credential),
+    ("GetClinic", Need::Credential),
+    ("GetJwks", Need::Nothing),
+    ("GetProfile", Need::Credential),
+    ("GetProvider", Need::Credential),
+    ("InviteMember", Need::Admin),
+    ("ListAgentKeys", Need::Admin),
+    ("ListAppointments", Need::Credential),
+    ("ListAuditEvents", Need::Admin),
+    ("ListClinics", Need::Credential),
+    ("ListMembers", Need::Admin),
+    ("ListProviders", Need::Credential),
+    ("ListWebhookCredentials", Need::Admin),
+    ("RefreshSession", Need::Nothing),
+    ("RemoveMember", Need::Admin),
+    ("RevokeAgentKey", Need::Admin),
+    ("RevokeWebhookCredential", Need::Admin),
+    ("RotateWebhookSecret", Need::Admin),
+    ("SearchSlots", Need::Credential),
+    ("SignIn", Need::Nothing),
+    ("SignOut", Need::Nothing),
+    ("SignUp", Need::Nothing),
+    ("UpdateMemberRole", Need::Admin),
+];
+
+fn need_of(path: &str) -> Need {
+    let name = path.rsplit('/').next().unwrap();
+    NEEDS.iter().find(|(rpc, _)| *rpc == name).unwrap_or_else(|| panic!("{name} is missing from the table")).1
+}
+
+#[tokio::test]
+async fn every_rpc_needs_what_the_table_says() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let rpcs = rpcs();
+    assert_eq!(rpcs.len(), NEEDS.len(), "the table has RPCs that are not there");
+    let before = app.count("select count(*) from audit where outcome = 'refused'").await;
+    let mut too_small = 0;
+    for path in &rpcs {
+        // With the empty message: an RPC that lets somebody in finds something wrong with it, or nothing.
+        let outcome = async |credential: Option<&str>| {
+            let credential = credential.map(|token| format!("Bearer {token}"));
+            let answer = call(&app, path, credential.as_deref()).await;
+            answer.map_or_else(|status| reason(&status), |()| "OK".to_owned())
+        };
+        let let_in = ["OK", "INVALID_ARGUMENT", "PROFILE_NOT_FOUND"];
+        let admin = outcome(Some(&clinic.admin)).await;
+        match need_of(path) {
+            Need::Nothing => {
+                let alone = outcome(None).await;
+                assert!(
+                    ["OK", "INVALID_ARGUMENT", "UNAUTHENTICATED"].contains(&alone.as_str()),
+                    "{path}: {alone}"
+                );
+                // A credential changes nothing, a bad one neither.
+                assert_eq!((outcome(Some("nonsense")).await, admin), (alone.clone(), alone), "{path}");
+            }
+            Need::Credential => {
+                assert!(let_in.contains(&admin.as_str()), "{path}: {admin}");
+                for role in [Role::Staff, Role::Provider, Role::Agent] {
+                    assert_eq!(outcome(Some(&token(clinic.org, role, false))).await, admin, "{path}");
+                }
+            }
+            Need::Admin => {
+                assert!(let_in.contains(&admin.as_str()), "{path}: {admin}");
+                for role in [Role::Staff, Role::Provider, Role::Agent] {
+                    assert_eq!(
+                        outcome(Some(&token(clinic.org, role, false))).await,
+                        "ROLE_TOO_SMALL",
+                        "{path}"
+                    );
+                    too_small += 1;
+                }
+            }
+        }
+    }
+    let refused =
+        app.count("select count(*) from audit where outcome = 'refused' and reason = 'ROLE_TOO_SMALL'").await;
+    assert_eq!(refused - before, too_small);
 }
 
 #[tokio::test]
@@ -122,28 +239,63 @@ async fn to_a_stranger_what_exists_is_as_what_does_not() {
         provider: ProviderId::generate().to_string(),
         ..theirs.clone()
     };
-    let there = outcomes(&app, &ours, &theirs, &their_appointment.id).await;
-    let not_there = outcomes(&app, &ours, &nowhere, &AppointmentId::generate().to_string()).await;
+    let member = app.join(&theirs.admin, "sam@example.com", pb::Role::Staff).await;
+    let agent_key = app.agent_key(&theirs, pb::MachineScope::default()).await.agent_key.unwrap().id;
+    let webhook = app.webhook_credential(&theirs, pb::SignaturePlan::default(), "").await;
+    let things = Things {
+        appointment: their_appointment.id.clone(),
+        member: member.profile.unwrap().user_id,
+        agent_key,
+        webhook: webhook.webhook_credential.unwrap().id,
+    };
+    let there = outcomes(&app, &ours, &theirs, &things).await;
+    let nothing = Things {
+        appointment: AppointmentId::generate().to_string(),
+        member: AppointmentId::generate().to_string(),
+        agent_key: AppointmentId::generate().to_string(),
+        webhook: unknown_webhook_credential(&ours),
+    };
+    let not_there = outcomes(&app, &ours, &nowhere, &nothing).await;
     assert_eq!(there, not_there);
     let expected = [
+        ("AcceptInvitation", "names nothing"),
         ("AssignProvider", "CLINIC_FORBIDDEN"),
         ("AssignProvider", "PROVIDER_NOT_FOUND"),
         ("BookAppointment", "CLINIC_FORBIDDEN"),
         ("BookAppointment", "PROVIDER_NOT_FOUND"),
         ("CancelAppointment", "APPOINTMENT_NOT_FOUND"),
         ("CheckSlot", "CLINIC_FORBIDDEN"),
+        ("CreateAgentKey", "CLINIC_FORBIDDEN"),
         ("CreateClinic", "names nothing"),
         ("CreateProvider", "CLINIC_FORBIDDEN"),
+        ("CreateWebhookCredential", "CLINIC_FORBIDDEN"),
+        ("ExchangeWebhookSignature", "names nothing"),
         ("GetAppointment", "APPOINTMENT_NOT_FOUND"),
         ("GetCaller", "names nothing"),
         ("GetClinic", "CLINIC_FORBIDDEN"),
+        ("GetJwks", "names nothing"),
+        ("GetProfile", "names nothing"),
         ("GetProvider", "PROVIDER_NOT_FOUND"),
+        ("InviteMember", "names nothing"),
+        ("ListAgentKeys", "names nothing"),
         ("ListAppointments", "CLINIC_FORBIDDEN"),
         ("ListAppointments", "PROVIDER_NOT_FOUND"),
+        ("ListAuditEvents", "names nothing"),
         ("ListClinics", "names nothing"),
+        ("ListMembers", "names nothing"),
         ("ListProviders", "CLINIC_FORBIDDEN"),
+        ("ListWebhookCredentials", "names nothing"),
+        ("RefreshSession", "names nothing"),
+        ("RemoveMember", "MEMBER_NOT_FOUND"),
+        ("RevokeAgentKey", "AGENT_KEY_NOT_FOUND"),
+        ("RevokeWebhookCredential", "WEBHOOK_CREDENTIAL_NOT_FOUND"),
+        ("RotateWebhookSecret", "WEBHOOK_CREDENTIAL_NOT_FOUND"),
         ("SearchSlots", "CLINIC_FORBIDDEN"),
         ("SearchSlots", "PROVIDER_NOT_FOUND"),
+        ("SignIn", "names nothing"),
+        ("SignOut", "names nothing"),
+        ("SignUp", "names nothing"),
+        ("UpdateMemberRole", "MEMBER_NOT_FOUND"),
     ];
     assert_eq!(there, expected.map(|(rpc, reason)| (rpc.to_owned(), reason.to_owned())));
     let mut covered: Vec<String> = there.into_iter().map(|(rpc, _)| rpc).collect();
@@ -152,6 +304,9 @@ async fn to_a_stranger_what_exists_is_as_what_does_not() {
         rpcs().iter().map(|path| path.rsplit('/').next().unwrap().to_owned()).collect();
     all.sort();
     assert_eq!(covered, all, "an RPC is missing from this table");
+    assert_eq!(app.count("select count(*) from agent_key where revoked_at is not null").await, 0);
+    assert_eq!(app.count("select count(*) from webhook_credential where revoked_at is not null or previous_secret is not null").await, 0);
+    assert_eq!(app.count("select count(*) from profile where role = 'staff'").await, 1);
     // Nothing of theirs has changed, and each attempt is on record, at home.
     assert_eq!(app.count("select count(*) from appointment where state = 'booked'").await, 1);
     let mut database = app.database.superuser().await;
@@ -167,8 +322,16 @@ async fn to_a_stranger_what_exists_is_as_what_does_not() {
     assert_eq!(app.count("select count(distinct org_id) from audit where outcome = 'refused'").await, 1);
 }
 
+/// Things of an organisation's, by their ids.
+struct Things {
+    appointment: String,
+    member: String,
+    agent_key: String,
+    webhook: String,
+}
+
 /// Each RPC, asked by `ours` for `theirs`, with the reason of the refusal.
-async fn outcomes(app: &TestApp, ours: &Clinic, theirs: &Clinic, appointment: &str) -> Vec<(String, String)> {
+async fn outcomes(app: &TestApp, ours: &Clinic, theirs: &Clinic, things: &Things) -> Vec<(String, String)> {
     fn refused<T>(answer: Result<T, Status>) -> String {
         reason(&answer.err().expect("a refusal"))
     }
@@ -177,18 +340,34 @@ async fn outcomes(app: &TestApp, ours: &Clinic, theirs: &Clinic, appointment: &s
     let mut foreign_provider = slot(ours, TWO_PM);
     foreign_provider.provider_id.clone_from(&theirs.provider);
     let (clinic_id, provider_id) = (theirs.id.clone(), theirs.provider.clone());
-    let mut found = vec![
-        ("CreateClinic", "names nothing".to_owned()),
-        ("GetCaller", "names nothing".to_owned()),
-        ("ListClinics", "names nothing".to_owned()),
+    let names_nothing = [
+        "AcceptInvitation",
+        "CreateClinic",
+        "ExchangeWebhookSignature",
+        "GetCaller",
+        "GetJwks",
+        "GetProfile",
+        "InviteMember",
+        "ListAgentKeys",
+        "ListAuditEvents",
+        "ListClinics",
+        "ListMembers",
+        "ListWebhookCredentials",
+        "RefreshSession",
+        "SignIn",
+        "SignOut",
+        "SignUp",
     ];
+    let mut found: Vec<_> = names_nothing.into_iter().map(|rpc| (rpc, "names nothing".to_owned())).collect();
+    found.extend(identity_outcomes(app, token, theirs, things).await);
     let book = booking(theirs, TWO_PM);
     found.push(("BookAppointment", refused(appointments.book_appointment(with_token(token, book)).await)));
     let book = crate::harness::fixtures::booking_of(foreign_provider);
     found.push(("BookAppointment", refused(appointments.book_appointment(with_token(token, book)).await)));
-    let get = pb::GetAppointmentRequest { appointment_id: appointment.into(), ..Default::default() };
+    let get = pb::GetAppointmentRequest { appointment_id: things.appointment.clone(), ..Default::default() };
     found.push(("GetAppointment", refused(appointments.get_appointment(with_token(token, get)).await)));
-    let cancel = pb::CancelAppointmentRequest { appointment_id: appointment.into(), ..Default::default() };
+    let cancel =
+        pb::CancelAppointmentRequest { appointment_id: things.appointment.clone(), ..Default::default() };
     found.push((
         "CancelAppointment",
         refused(appointments.cancel_appointment(with_token(token, cancel)).await),
@@ -225,16 +404,41 @@ async fn outcomes(app: &TestApp, ours: &Clinic, theirs: &Clinic, appointment: &s
     found.into_iter().map(|(rpc, reason)| (rpc.to_owned(), reason)).collect()
 }
 
-#[tokio::test]
-async fn only_an_administrator_changes_the_set_up() {
-    let app = TestApp::start().await;
-    let clinic = app.clinic().await;
-    for role in [Role::Staff, Role::Provider, Role::Agent] {
-        let token = token(clinic.org, role, false);
-        let create = pb::CreateClinicRequest { name: "Oak".into(), time_zone: "UTC".into() };
-        let status = app.clinics().create_clinic(with_token(&token, create)).await.unwrap_err();
-        assert_eq!((status.code(), reason(&status).as_str()), (Code::PermissionDenied, "ROLE_TOO_SMALL"));
-        app.clinics().list_clinics(with_token(&token, pb::ListClinicsRequest::default())).await.unwrap();
+async fn identity_outcomes(
+    app: &TestApp,
+    token: &str,
+    theirs: &Clinic,
+    things: &Things,
+) -> Vec<(&'static str, String)> {
+    fn refused<T>(answer: Result<T, Status>) -> String {
+        reason(&answer.err().expect("a refusal"))
     }
-    assert_eq!(app.count("select count(*) from audit where reason = 'ROLE_TOO_SMALL'").await, 3);
+    let mut identity = app.identity();
+    let scope = Some(pb::MachineScope { clinic_ids: vec![theirs.id.clone()], ..Default::default() });
+    let (name, webhook_credential_id) = ("x".to_owned(), things.webhook.clone());
+    let key = pb::CreateAgentKeyRequest { name: name.clone(), scope: scope.clone(), expire_time: None };
+    let webhook = pb::CreateWebhookCredentialRequest { name, scope, ..Default::default() };
+    let revoke_key = pb::RevokeAgentKeyRequest { agent_key_id: things.agent_key.clone() };
+    let rotate = pb::RotateWebhookSecretRequest {
+        webhook_credential_id: webhook_credential_id.clone(),
+        secret: String::new(),
+    };
+    let revoke_webhook = pb::RevokeWebhookCredentialRequest { webhook_credential_id };
+    let update = pb::UpdateMemberRoleRequest { user_id: things.member.clone(), role: pb::Role::Admin.into() };
+    let remove = pb::RemoveMemberRequest { user_id: things.member.clone() };
+    vec![
+        ("CreateAgentKey", refused(identity.create_agent_key(with_token(token, key)).await)),
+        ("RevokeAgentKey", refused(identity.revoke_agent_key(with_token(token, revoke_key)).await)),
+        (
+            "CreateWebhookCredential",
+            refused(identity.create_webhook_credential(with_token(token, webhook)).await),
+        ),
+        ("RotateWebhookSecret", refused(identity.rotate_webhook_secret(with_token(token, rotate)).await)),
+        (
+            "RevokeWebhookCredential",
+            refused(identity.revoke_webhook_credential(with_token(token, revoke_webhook)).await),
+        ),
+        ("UpdateMemberRole", refused(identity.update_member_role(with_token(token, update)).await)),
+        ("RemoveMember", refused(identity.remove_member(with_token(token, remove)).await)),
+    ]
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod access;
+mod agent_keys;
 mod availability;
 mod booking_chain;
 mod callers;
@@ -9,6 +10,8 @@ mod cancellation;
 mod database_down;
 mod harness;
 mod idempotency;
+mod identity;
+mod members;
 mod observability;
 mod query_plans;
 mod races;

@@ -166,8 +166,8 @@ const ASKED: &[(Statement, &[&str])] = &[
     ),
     (GET, &[ORG, "'0c000000-0000-0000-0000-000000000077'"]),
     (GET_BY_CODE, &[ORG, "'342222'"]),
-    (LIST, &[ORG, NULL, NULL, BUSY_START, LATEST, NULL, NULL, BUSY_START, NIL, "51", "true"]),
-    (LIST_OF_NUMBER, &[ORG, NULL, NULL, NOW, LATEST, NULL, "'+17180012345'", NOW, NIL, "21", "true"]),
+    (LIST, &[ORG, NULL, NULL, BUSY_START, LATEST, NULL, NULL, BUSY_START, NIL, "51", "true", NULL]),
+    (LIST_OF_NUMBER, &[ORG, NULL, NULL, NOW, LATEST, NULL, "'+17180012345'", NOW, NIL, "21", "true", NULL]),
 ];
 
 #[tokio::test]

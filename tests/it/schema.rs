@@ -10,14 +10,14 @@ async fn names(app: &TestApp, sql: &'static str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_table_is_an_organisations_but_for_two() {
+async fn every_table_is_an_organisations_but_for_three() {
     let app = TestApp::start().await;
     let global = "
         select c.relname::text from pg_class c
         where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace
             and not exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'org_id' and not a.attisdropped)
         order by 1";
-    assert_eq!(names(&app, global).await, ["_sqlx_migrations", "auth_failure"]);
+    assert_eq!(names(&app, global).await, ["_sqlx_migrations", "app_user", "auth_failure"]);
 }
 
 #[tokio::test]
@@ -36,7 +36,8 @@ async fn every_key_begins_with_the_organisation() {
         join pg_attribute o on o.attrelid = f.conrelid and o.attname = 'org_id'
         join pg_attribute p on p.attrelid = f.confrelid and p.attname = 'org_id'
         where f.contype = 'f' and (f.conkey[1] <> o.attnum or f.confkey[1] <> p.attnum)";
-    assert_eq!(names(&app, elsewhere).await, Vec::<String>::new());
+    // Asked before there is a tenant: where may this user go?
+    assert_eq!(names(&app, elsewhere).await, ["membership_by_user"]);
 }
 
 #[tokio::test]

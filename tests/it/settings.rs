@@ -128,9 +128,18 @@ fn compose_has_no_secret_of_its_own_and_nothing_that_only_development_needs() {
     }
     for (name, _, environment) in ours(&compose) {
         for (variable, value) in environment {
-            let is_secret = ["DATABASE_URL", "MIGRATOR_URL", "ADMIN_URL", "PASSWORD", "KEY"]
-                .iter()
-                .any(|s| variable.ends_with(s));
+            let is_secret = [
+                "DATABASE_URL",
+                "MIGRATOR_URL",
+                "ADMIN_URL",
+                "AUTH_URL",
+                "PASSWORD",
+                "KEY",
+                "KEYS",
+                "ISSUERS",
+            ]
+            .iter()
+            .any(|s| variable.ends_with(s));
             assert!(!is_secret || value.contains("${"), "{name}: {variable} is a secret in the file");
         }
     }

@@ -1,10 +1,13 @@
 //! What one organisation has, no other sees, touches or hears of: not through the API, and not in Postgres either.
 
+use booking_service::ops::audit_seals;
+use proto::booking::v1 as pb;
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
 
 use crate::harness::{
     TestApp,
     fixtures::{Clinic, booking},
+    people::signature,
 };
 
 /// From the catalogue, so that a new table is covered without a change here.
@@ -31,20 +34,43 @@ const OPEN_TABLES: &str = "
                         = '(org_id = (NULLIF(current_setting(''app.org_id''::text, true), ''''::text))::uuid)'
                 )
                 from pg_policy p where p.polrelid = c.oid
+                    -- What one role has to see before there is a tenant: `SEEN_WITHOUT_A_TENANT` says why.
+                    and not (p.polname = c.relname || '_directory' and p.polcmd = 'r' and p.polroles <> '{0}'
+                        and c.relname in ('membership', 'organisation'))
             )
         )
     order by 1";
+
+/// Every login that requests or operators run as.
+const LOGINS: [&str; 3] = ["frontdesk_service", "frontdesk_auth", "frontdesk_operator"];
+
+/// All that a login sees of an organisation's things without being told which organisation it is for.
+const SEEN_WITHOUT_A_TENANT: [(&str, &str); 2] = [
+    // Where may this user sign in to? Ids alone.
+    ("frontdesk_auth", "membership"),
+    // Which organisations are there to be sealed? Ids alone.
+    ("frontdesk_operator", "organisation"),
+];
 
 /// An organisation with something in every table.
 async fn lived_in(app: &TestApp) -> Clinic {
     let clinic = app.clinic().await;
     app.book_once(&clinic.admin, "key", booking(&clinic, "2027-01-05T15:00:00Z")).await.unwrap();
+    app.join(&clinic.admin, &format!("sam@{}.example", clinic.org), pb::Role::Staff).await;
+    app.agent_key(&clinic, pb::MachineScope::default()).await;
+    let secret = "a secret of some length";
+    let plan = pb::SignaturePlan { without_timestamp: true, ..Default::default() };
+    let webhook = app.webhook_credential(&clinic, plan, secret).await.webhook_credential.unwrap();
+    app.exchange(&webhook.id, &signature(secret, "{}"), "{}").await.unwrap();
+    let mut operator = app.database.operator();
+    operator.clock = app.app.clock.clone();
+    audit_seals::seal(&operator).await.unwrap();
     clinic
 }
 
 async fn tables(database: &mut PgConnection) -> Vec<String> {
     let tables: Vec<String> = sqlx::query_scalar(TENANT_TABLES).fetch_all(database).await.unwrap();
-    assert!(tables.len() >= 9, "{tables:?}");
+    assert!(tables.len() >= 16, "{tables:?}");
     tables
 }
 
@@ -75,20 +101,36 @@ async fn without_a_tenant_nothing_is_seen_and_nothing_can_be_written() {
     let clinic = lived_in(&app).await;
     let mut superuser = app.database.superuser().await;
     let tables = tables(&mut superuser).await;
-    let mut service = app.database.service_login().await;
-    // Never set; and empty, as it is after a transaction that had set it.
-    for state in ["never set", "empty"] {
-        for table in &tables {
-            let rows = count(&mut superuser, format!("select count(*) from {table}")).await.unwrap();
-            assert!(rows > 0, "nothing in {table} to be seen");
-            let seen = count(&mut service, format!("select count(*) from {table}")).await;
-            assert!(nothing_seen(seen), "{table}, {state}");
-            let insert = format!("insert into {table} (org_id) values ('{}')", clinic.org);
-            let refused = service.execute(AssertSqlSafe(insert)).await.unwrap_err();
-            assert_eq!(code(&refused), "42501", "{table}, {state}: {refused}");
+    for role in LOGINS {
+        let mut login = app.database.login(role).await.unwrap();
+        // Never set; and empty, as it is after a transaction that had set it.
+        for state in ["never set", "empty"] {
+            for table in &tables {
+                let rows = count(&mut superuser, format!("select count(*) from {table}")).await.unwrap();
+                assert!(rows > 0, "nothing in {table} to be seen");
+                let seen = count(&mut login, format!("select count(*) from {table}")).await;
+                let is_shut = nothing_seen(seen);
+                assert_eq!(
+                    is_shut,
+                    !SEEN_WITHOUT_A_TENANT.contains(&(role, table)),
+                    "{role}: {table}, {state}"
+                );
+                let insert = format!("insert into {table} (org_id) values ('{}')", clinic.org);
+                let refused = login.execute(AssertSqlSafe(insert)).await.unwrap_err();
+                assert_eq!(code(&refused), "42501", "{role}: {table}, {state}: {refused}");
+            }
+            let over = format!("begin; set local app.org_id = '{}'; commit", clinic.org);
+            login.execute(sqlx::raw_sql(AssertSqlSafe(over))).await.unwrap();
         }
-        let over = format!("begin; set local app.org_id = '{}'; commit", clinic.org);
-        service.execute(sqlx::raw_sql(AssertSqlSafe(over))).await.unwrap();
+    }
+    // Of those two, nothing but ids.
+    let mut operator = app.database.login("frontdesk_operator").await.unwrap();
+    assert_eq!(code(&operator.execute("select name from organisation").await.unwrap_err()), "42501");
+    // Users belong to nobody's organisation: auth sees them, and nobody else does.
+    for role in LOGINS {
+        let mut login = app.database.login(role).await.unwrap();
+        let seen = login.execute("select password_hash from app_user").await;
+        assert_eq!(seen.is_ok(), role == "frontdesk_auth", "{role}");
     }
 }
 
@@ -97,41 +139,46 @@ async fn in_postgres_one_organisation_can_do_nothing_to_another() {
     let app = TestApp::start().await;
     let (ours, theirs) = (lived_in(&app).await, lived_in(&app).await);
     let mut superuser = app.database.superuser().await;
-    let mut service = app.database.service_login().await;
-    be(&mut service, &ours.org.to_string()).await;
     let their = format!("where org_id = '{}'", theirs.org);
-    for table in tables(&mut superuser).await {
-        let before = count(&mut superuser, format!("select count(*) from {table} {their}")).await.unwrap();
-        let seen = count(&mut service, format!("select count(*) from {table} {their}")).await;
-        assert!(nothing_seen(seen), "select {table}");
-        let locked = count(
-            &mut service,
-            format!("with x as (select from {table} {their} for update) select count(*) from x"),
-        );
-        assert!(nothing_seen(locked.await), "lock {table}");
+    for role in LOGINS {
+        let mut login = app.database.login(role).await.unwrap();
+        be(&mut login, &ours.org.to_string()).await;
+        for table in tables(&mut superuser).await {
+            let before =
+                count(&mut superuser, format!("select count(*) from {table} {their}")).await.unwrap();
+            let seen = count(&mut login, format!("select count(*) from {table} {their}")).await;
+            let is_shut = nothing_seen(seen);
+            assert_eq!(is_shut, !SEEN_WITHOUT_A_TENANT.contains(&(role, &table)), "{role}: select {table}");
+            let locked = count(
+                &mut login,
+                format!("with x as (select from {table} {their} for update) select count(*) from x"),
+            );
+            assert!(nothing_seen(locked.await), "{role}: lock {table}");
 
-        let columns: Vec<String> = sqlx::query_scalar(
-            "select a.attname::text from pg_attribute a
-            where a.attrelid = $1::regclass and a.attnum > 0 and has_column_privilege('frontdesk_service', a.attrelid, a.attnum, 'update')",
-        )
-        .bind(&table)
-        .fetch_all(&mut superuser)
-        .await
-        .unwrap();
-        for column in columns {
-            let update = format!("update {table} set {column} = {column} {their}");
-            let done = service.execute(AssertSqlSafe(update)).await.unwrap();
-            assert_eq!(done.rows_affected(), 0, "update {table}.{column}");
+            let columns: Vec<String> = sqlx::query_scalar(
+                "select a.attname::text from pg_attribute a
+                where a.attrelid = $1::regclass and a.attnum > 0 and has_column_privilege($2, a.attrelid, a.attnum, 'update')",
+            )
+            .bind(&table)
+            .bind(role)
+            .fetch_all(&mut superuser)
+            .await
+            .unwrap();
+            for column in columns {
+                let update = format!("update {table} set {column} = null {their}");
+                let done = login.execute(AssertSqlSafe(update)).await.unwrap();
+                assert_eq!(done.rows_affected(), 0, "{role}: update {table}.{column}");
+            }
+            match login.execute(AssertSqlSafe(format!("delete from {table} {their}"))).await {
+                Ok(done) => assert_eq!(done.rows_affected(), 0, "{role}: delete {table}"),
+                Err(error) => assert_eq!(code(&error), "42501", "{role}: delete {table}"),
+            }
+            let insert = format!("insert into {table} (org_id) values ('{}')", theirs.org);
+            let refused = login.execute(AssertSqlSafe(insert)).await.unwrap_err();
+            assert_eq!(code(&refused), "42501", "{role}: insert {table}: {refused}");
+            let after = count(&mut superuser, format!("select count(*) from {table} {their}")).await.unwrap();
+            assert_eq!(before, after, "{role}: {table}");
         }
-        match service.execute(AssertSqlSafe(format!("delete from {table} {their}"))).await {
-            Ok(done) => assert_eq!(done.rows_affected(), 0, "delete {table}"),
-            Err(error) => assert_eq!(code(&error), "42501", "delete {table}"),
-        }
-        let insert = format!("insert into {table} (org_id) values ('{}')", theirs.org);
-        let refused = service.execute(AssertSqlSafe(insert)).await.unwrap_err();
-        assert_eq!(code(&refused), "42501", "insert {table}: {refused}");
-        let after = count(&mut superuser, format!("select count(*) from {table} {their}")).await.unwrap();
-        assert_eq!(before, after, "{table}");
     }
 }
 
@@ -205,26 +252,32 @@ async fn no_login_owns_bypasses_or_becomes_anything() {
     .unwrap();
     assert_eq!(owned, 0);
 
-    let mut service = app.database.service_login().await;
-    for attempt in [
-        "set role frontdesk_owner",
-        "set role frontdesk_migrator",
-        "set row_security = off; select count(*) from appointment",
-        "create table mine (x int)",
-        "create temp table mine (x int)",
-        "create schema mine",
-        "alter table appointment disable row level security",
-        "alter table appointment no force row level security",
-        "drop policy appointment_tenant on appointment",
-        "truncate appointment",
-        "update audit set outcome = 'done'",
-        "delete from audit",
-        "delete from auth_failure",
-        "delete from appointment",
-        "copy patient from stdin",
-    ] {
-        let refused = service.execute(sqlx::raw_sql(attempt)).await.unwrap_err();
-        assert!(["42501", "0A000"].contains(&code(&refused).as_str()), "{attempt}: {refused}");
+    for role in LOGINS {
+        let mut login = app.database.login(role).await.unwrap();
+        for attempt in [
+            "set role frontdesk_owner",
+            "set role frontdesk_migrator",
+            "set row_security = off; select count(*) from appointment",
+            "create table mine (x int)",
+            "create temp table mine (x int)",
+            "create schema mine",
+            "alter table appointment disable row level security",
+            "alter table appointment no force row level security",
+            "drop policy appointment_tenant on appointment",
+            "truncate appointment",
+            "update audit set outcome = 'done'",
+            "delete from audit",
+            "delete from auth_failure",
+            "delete from appointment",
+            "copy patient from stdin",
+            "update audit_seal set seq = 1",
+            "delete from audit_seal",
+            "delete from app_user",
+            "update app_user set password_hash = 'x'",
+        ] {
+            let refused = login.execute(sqlx::raw_sql(attempt)).await.unwrap_err();
+            assert!(["42501", "0A000"].contains(&code(&refused).as_str()), "{role}: {attempt}: {refused}");
+        }
     }
     // The migrator is nobody until it says who it is.
     let mut migrator = app.database.login("frontdesk_migrator").await.unwrap();

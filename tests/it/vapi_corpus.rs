@@ -129,7 +129,7 @@ async fn what_a_body_means_is_refused_with_a_sentence_that_helps() {
         "semantic-empty-object-for-tool-with-required.json" => {
             "appointment_time is required; patient_name is required"
         }
-        "semantic-llm-claims-tenant-and-caller.json" => "There is no such tool",
+        "semantic-llm-claims-tenant-and-caller.json" => "I can only act for this clinic",
         other => panic!("{other} is new"),
     };
     for entry in index().iter().filter(|entry| entry.class == "semantic") {

@@ -7,16 +7,18 @@ use booking_service::{
     app::App,
     caller::Role,
     clock::Clock,
-    config::Database,
+    config::{Database, Rates},
     db::Db,
-    development_issuer::{DevelopmentIssuer, Grant},
+    development_issuer,
     domain::{
         clinic,
         ids::{ClinicId, OrgId},
+        scope::Scope,
         text::Name,
     },
+    keys::Keys,
     ops::create_organisation::{CreateOrganisation, create_organisation},
-    token::Verifier,
+    token::issuer::Grant,
 };
 use jiff::SignedDuration;
 use proto::booking::v1::{
@@ -46,7 +48,7 @@ pub async fn create(stack: &Stack, org: OrgId, name: &str, clinic_name: &str) ->
         database_connections: 1,
         database_wait: Duration::from_secs(5),
     };
-    let app = App::new(Db::connect(&database)?, Verifier::default());
+    let app = App::new(Db::connect(&database, None)?, Keys::generate()?, &Rates::UNLIMITED);
     create_organisation(&app, command).await?;
     app.db.close().await;
     Ok(())
@@ -55,8 +57,9 @@ pub async fn create(stack: &Stack, org: OrgId, name: &str, clinic_name: &str) ->
 /// A token that is good for 12 hours. The issuer's key is under `home`.
 pub fn token(home: &Path, org: OrgId, subject: &str, role: Role, voice: bool) -> Result<String> {
     let lifetime = SignedDuration::from_hours(12);
-    let grant = Grant { org, subject: subject.to_owned(), role, voice, lifetime };
-    DevelopmentIssuer::from_file(&home.join("development.key"))?.issue(&grant, Clock::default().now())
+    let scope = Scope { voice, ..Scope::default() };
+    let grant = Grant { org, subject: subject.to_owned(), role, scope, lifetime };
+    development_issuer::from_file(&home.join("development.key"))?.issue(&grant, Clock::default().now())
 }
 
 /// A token as metadata.

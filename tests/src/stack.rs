@@ -25,6 +25,9 @@ pub struct Places {
     /// Has to be set with `DATABASE_URL`.
     #[arg(long, env = "BOOKING_MIGRATOR_URL", hide_env_values = true, requires = "database_url")]
     migrator_url: Option<SecretString>,
+    /// Has to be set with `DATABASE_URL`.
+    #[arg(long, env = "BOOKING_AUTH_URL", hide_env_values = true, requires = "database_url")]
+    auth_url: Option<SecretString>,
     /// A folder with a Postgres server's programs.
     #[arg(long, env = "FRONTDESK_PG_BIN")]
     pg_bin: Option<PathBuf>,
@@ -67,13 +70,14 @@ impl Stack {
     /// Starts everything, and waits until it is ready. What the stack leaves behind is under `home`.
     pub async fn start(options: &Places, home: &Path) -> Result<Self> {
         let began = Instant::now();
-        let (database, service_url) = database(options, home).await?;
+        let (database, [service_url, auth_url]) = database(options, home).await?;
         step(began, "database");
         let [gateway, grpc, service_http] =
             [options.gateway, options.grpc, options.service_http].map(free_port);
         let key = home.join("development.key");
         let service = [
             ("DATABASE_URL", service_url.clone()),
+            ("BOOKING_AUTH_URL", auth_url),
             ("BOOKING_GRPC_ADDRESS", grpc.to_string()),
             ("BOOKING_HTTP_ADDRESS", service_http.to_string()),
             ("BOOKING_DEV_ISSUER", "true".to_owned()),
@@ -225,20 +229,23 @@ fn resident(guardian: u32) -> Option<f64> {
 }
 
 /// The database named by the user, or one of our own, brought up to date.
-async fn database(options: &Places, home: &Path) -> Result<(Option<Server>, String)> {
+async fn database(options: &Places, home: &Path) -> Result<(Option<Server>, [String; 2])> {
     if let Some(url) = &options.database_url {
-        let migrator = options.migrator_url.as_ref();
-        bootstrap::migrate(migrator.context("DATABASE_URL is set, so BOOKING_MIGRATOR_URL has to be, too")?)
-            .await?;
-        return Ok((None, url.expose_secret().to_owned()));
+        let other = |url: &Option<SecretString>| {
+            url.clone()
+                .context("DATABASE_URL is set, so BOOKING_MIGRATOR_URL and BOOKING_AUTH_URL have to be, too")
+        };
+        bootstrap::migrate(&other(&options.migrator_url)?).await?;
+        return Ok((None, [url, &other(&options.auth_url)?].map(|url| url.expose_secret().to_owned())));
     }
     let server = Server::start(home, options.pg_bin.as_deref(), Durability::Durable)?;
     let admin = server.admin_url.clone().into();
     let logins = bootstrap::bootstrap(&admin, "frontdesk", Passwords::None).await?;
     let url = |setting: &str| logins.iter().find(|login| login.setting == setting).map(|login| &login.url);
     bootstrap::migrate(url("BOOKING_MIGRATOR_URL").context("a login for the migrator")?).await?;
-    let service = url("DATABASE_URL").context("a login for the service")?.expose_secret().to_owned();
-    Ok((Some(server), service))
+    let urls = ["DATABASE_URL", "BOOKING_AUTH_URL"]
+        .map(|name| url(name).map(|url| url.expose_secret().to_owned()).unwrap_or_default());
+    Ok((Some(server), urls))
 }
 
 /// The address, if nobody has it; else another port there.

@@ -97,6 +97,7 @@ const LIST_TYPES: &[&str] = &[
     "uuid",
     "bigint",
     "bool",
+    "uuid[]",
 ];
 
 /// A page of an organisation's appointments.

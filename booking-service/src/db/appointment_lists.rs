@@ -49,6 +49,7 @@ macro_rules! list {
             $from
             "
                 and ($2::uuid is null or a.clinic_id = $2)
+                and ($12::uuid[] is null or a.clinic_id = any ($12))
                 and ($3::uuid is null or a.provider_id = $3)
                 -- Plain bounds: in `coalesce` row security sees something that could leak, and keeps it from the index.
                 and a.starts_at >= $4
@@ -100,6 +101,7 @@ pub async fn list(
 ) -> Result<Vec<Appointment>> {
     let after = after.unwrap_or(Position { at: BEGINNING, id: Uuid::nil() });
     let from = filter.from.map_or(after.at, |from| from.max(after.at));
+    let scope = tx.clinics().map(<[_]>::to_vec);
     let statement = if filter.patient_phone.is_some() { LIST_OF_NUMBER } else { LIST };
     Ok(sqlx::query_as(statement)
         .bind(tx.org)
@@ -113,6 +115,7 @@ pub async fn list(
         .bind(after.id)
         .bind(limit)
         .bind(filter.promised)
+        .bind(scope)
         .fetch_all(tx.conn())
         .await?)
 }

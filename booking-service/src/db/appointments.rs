@@ -95,12 +95,14 @@ pub const GET_BY_CODE: &str =
 
 /// One appointment.
 pub async fn get(tx: &mut TenantTx, id: AppointmentId) -> Result<Option<Appointment>> {
-    Ok(sqlx::query_as(GET).bind(tx.org).bind(id).fetch_optional(tx.conn()).await?)
+    let found = sqlx::query_as(GET).bind(tx.org).bind(id).fetch_optional(tx.conn()).await?;
+    Ok(found.filter(|found: &Appointment| tx.scope.reaches(found.clinic.id)))
 }
 
 /// The appointment with this code.
 pub async fn get_by_code(tx: &mut TenantTx, code: &ConfirmationCode) -> Result<Option<Appointment>> {
-    Ok(sqlx::query_as(GET_BY_CODE).bind(tx.org).bind(code).fetch_optional(tx.conn()).await?)
+    let found = sqlx::query_as(GET_BY_CODE).bind(tx.org).bind(code).fetch_optional(tx.conn()).await?;
+    Ok(found.filter(|found: &Appointment| tx.scope.reaches(found.clinic.id)))
 }
 
 /// Keeps others from changing the appointment until this transaction ends; gives its state by then.

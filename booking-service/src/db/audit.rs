@@ -17,24 +17,43 @@ pub struct Entry<'a> {
     pub resource: Option<&'a str>,
     /// The thing, as the request named it.
     pub resource_id: Option<String>,
+    /// The organisation that the request named, where it is another one.
+    pub named_org_id: Option<String>,
 }
 
 impl<'a> Entry<'a> {
     /// Something was done to a thing, or a thing was shown.
     pub fn done(rpc: Rpc, resource: &'a str, id: impl std::fmt::Display) -> Self {
-        Self { rpc, refused: None, resource: Some(resource), resource_id: Some(id.to_string()) }
+        Self {
+            rpc,
+            refused: None,
+            resource: Some(resource),
+            resource_id: Some(id.to_string()),
+            named_org_id: None,
+        }
+    }
+
+    /// Things of a kind were shown.
+    pub fn listed(rpc: Rpc, resource: &'a str) -> Self {
+        Self { rpc, refused: None, resource: Some(resource), resource_id: None, named_org_id: None }
+    }
+
+    /// An attempt at a thing was refused.
+    pub fn refused(rpc: Rpc, reason: &'a str, resource: &'a str, id: impl std::fmt::Display) -> Self {
+        Self { refused: Some(reason), ..Self::done(rpc, resource, id) }
     }
 }
 
 /// Writes the row; it counts when the transaction does.
 pub async fn insert(tx: &mut TenantTx, caller: &Caller, at: Timestamp, entry: Entry<'_>) -> Result<()> {
-    let Entry { rpc, refused, resource, resource_id } = entry;
+    let Entry { rpc, refused, resource, resource_id, named_org_id } = entry;
     sqlx::query(
         "
         insert into audit (
-            org_id, audit_id, at, actor, actor_role, action, outcome, reason, resource, resource_id, request_id, call_id
+            org_id, audit_id, at, actor, actor_role, action, outcome, reason, resource, resource_id, request_id, call_id,
+            named_org_id
         )
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, left($10, 200), $11, $12)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, left($10, 200), $11, $12, left($13, 200))
         ",
     )
     .bind(tx.org)
@@ -49,6 +68,7 @@ pub async fn insert(tx: &mut TenantTx, caller: &Caller, at: Timestamp, entry: En
     .bind(resource_id)
     .bind(caller.request.id.as_deref())
     .bind(caller.call_id())
+    .bind(named_org_id)
     .execute(tx.conn())
     .await?;
     Ok(())

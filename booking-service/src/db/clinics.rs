@@ -39,6 +39,9 @@ pub async fn insert(tx: &mut TenantTx, clinic: &Clinic) -> Result<()> {
 
 /// One clinic.
 pub async fn get(tx: &mut TenantTx, id: ClinicId) -> Result<Option<Clinic>> {
+    if !tx.scope.reaches(id) {
+        return Ok(None);
+    }
     Ok(sqlx::query_as(
         "
         select clinic_id, name as clinic_name, time_zone, created_at as clinic_created_at
@@ -54,11 +57,13 @@ pub async fn get(tx: &mut TenantTx, id: ClinicId) -> Result<Option<Clinic>> {
 
 /// The clinics after `after`, by id.
 pub async fn list(tx: &mut TenantTx, after: Option<Uuid>, limit: i64) -> Result<Vec<Clinic>> {
+    let scope = tx.clinics().map(<[_]>::to_vec);
     Ok(sqlx::query_as(
         "
         select clinic_id, name as clinic_name, time_zone, created_at as clinic_created_at
         from clinic
         where org_id = $1 and clinic_id > coalesce($2, '00000000-0000-0000-0000-000000000000')
+            and ($4::uuid[] is null or clinic_id = any ($4))
         order by clinic_id
         limit $3
         ",
@@ -66,12 +71,16 @@ pub async fn list(tx: &mut TenantTx, after: Option<Uuid>, limit: i64) -> Result<
     .bind(tx.org)
     .bind(after)
     .bind(limit)
+    .bind(scope)
     .fetch_all(tx.conn())
     .await?)
 }
 
-/// Which of these clinics are not the organisation's.
+/// Which of these clinics are not the organisation's, or not the credential's.
 pub async fn missing(tx: &mut TenantTx, ids: &[ClinicId]) -> Result<Vec<ClinicId>> {
+    if let Some(beyond) = ids.iter().find(|id| !tx.scope.reaches(**id)) {
+        return Ok(vec![*beyond]);
+    }
     Ok(sqlx::query_scalar(
         "
         select wanted.clinic_id

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::{FromRow as _, Row as _};
 
-use super::{TenantTx, row::RowExt as _};
+use super::{TenantTx, clinics, row::RowExt as _};
 use crate::{
     domain::{
         clinic::Clinic,
@@ -58,6 +58,12 @@ pub async fn find(
     clinic: Option<ClinicId>,
     provider: Option<ProviderId>,
 ) -> Result<Place> {
+    let clinic = match (clinic, tx.clinics()) {
+        (Some(named), _) if !tx.scope.reaches(named) => return Ok(Place::Nowhere),
+        (None, Some([only])) => Some(*only),
+        (None, Some(_)) => return unclear(tx).await,
+        (clinic, _) => clinic,
+    };
     let rows = sqlx::query(FIND)
         .bind(tx.org)
         .bind(clinic)
@@ -81,6 +87,12 @@ pub async fn find(
     }
     names.insert(0, called(&clinic.name, clinic.id));
     Ok(Place::Unclear(names))
+}
+
+/// The credential is limited to several clinics, and none of them was named.
+async fn unclear(tx: &mut TenantTx) -> Result<Place> {
+    let clinics = clinics::list(tx, None, MOST_CLINICS).await?;
+    Ok(Place::Unclear(clinics.iter().map(|clinic| called(&clinic.name, clinic.id)).collect()))
 }
 
 /// The statement of [`busy()`]: organisation, providers, from, to, now, and the earliest moment at which something could begin that reaches in.

@@ -83,7 +83,14 @@ pub async fn get(tx: &mut TenantTx, id: ProviderId) -> Result<Option<ProviderRec
     .bind(tx.org)
     .bind(id)
     .fetch_optional(tx.conn())
-    .await?)
+    .await?
+    .and_then(|found| as_far_as_reached(tx, found)))
+}
+
+/// With the clinics that the credential reaches; `None`: they work at none of them.
+fn as_far_as_reached(tx: &TenantTx, mut found: ProviderRecord) -> Option<ProviderRecord> {
+    found.clinics.retain(|clinic| tx.scope.reaches(*clinic));
+    (tx.clinics().is_none() || !found.clinics.is_empty()).then_some(found)
 }
 
 /// The providers after `after`, by id: of one clinic, or all.
@@ -100,6 +107,10 @@ pub async fn list(
                 select from clinic_provider cp
                 where cp.org_id = $1 and cp.clinic_id = $2 and cp.provider_id = p.provider_id
             ))
+            and ($5::uuid[] is null or exists (
+                select from clinic_provider cp
+                where cp.org_id = $1 and cp.clinic_id = any ($5) and cp.provider_id = p.provider_id
+            ))
         order by p.provider_id
         limit $4
         "
@@ -108,6 +119,10 @@ pub async fn list(
     .bind(clinic)
     .bind(after)
     .bind(limit)
+    .bind(tx.clinics().map(<[_]>::to_vec))
     .fetch_all(tx.conn())
-    .await?)
+    .await?
+    .into_iter()
+    .filter_map(|found| as_far_as_reached(tx, found))
+    .collect())
 }

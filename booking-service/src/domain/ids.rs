@@ -68,3 +68,15 @@ id!(
     /// A row of the audit.
     AuditId
 );
+id!(
+    /// A person who signs in.
+    UserId
+);
+id!(
+    /// A machine's key.
+    AgentKeyId
+);
+id!(
+    /// An invitation to become a member.
+    InvitationId
+);

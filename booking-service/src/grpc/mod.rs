@@ -1,17 +1,21 @@
 //! The gRPC face: one file for each proto service, each RPC in three steps: admit, operate, answer.
 
+mod agent_messages;
 mod appointment_view;
 mod appointments;
+mod audit;
 mod availability;
 mod clinic_messages;
 mod clinics;
 mod convert;
 mod identity;
+mod identity_messages;
 mod provider_messages;
 mod status;
+mod webhook_messages;
 
 use proto::booking::v1::{
-    appointment_service_server::AppointmentServiceServer,
+    appointment_service_server::AppointmentServiceServer, audit_service_server::AuditServiceServer,
     availability_service_server::AvailabilityServiceServer, clinic_service_server::ClinicServiceServer,
     identity_service_server::IdentityServiceServer,
 };
@@ -22,7 +26,7 @@ use crate::{
     access::Rpc,
     app::App,
     auth,
-    caller::Caller,
+    caller::{Caller, RequestContext},
     error::{Error, Result},
     ops::refusals,
 };
@@ -32,16 +36,48 @@ pub(crate) fn services(app: &App) -> Routes {
     Routes::new(AppointmentServiceServer::new(appointments::Appointments(app.clone())))
         .add_service(AvailabilityServiceServer::new(availability::Availability(app.clone())))
         .add_service(ClinicServiceServer::new(clinics::Clinics(app.clone())))
-        .add_service(IdentityServiceServer::new(identity::Identity(app.clone())))
+        .add_service(
+            IdentityServiceServer::new(identity::Identity(app.clone()))
+                .max_decoding_message_size(auth::LARGEST_WEBHOOK),
+        )
+        .add_service(AuditServiceServer::new(audit::Audit(app.clone())))
 }
 
-/// Lets a caller in whose role allows the RPC.
+/// Lets a caller in whose role and key allow the RPC, and whose request names nobody else's organisation.
 async fn admit<T>(app: &App, rpc: Rpc, request: Request<T>) -> Result<(Caller, T), Status> {
     let caller = auth::caller(&request)?;
-    if rpc.allows(caller.role) {
-        return Ok((caller, request.into_inner()));
+    let named = caller.contradiction().map(str::to_owned);
+    let admitted = named.map_or_else(|| rpc.admit(&caller), |named| Err(Error::IdentityMismatch(named)));
+    match admitted {
+        Ok(()) => Ok((caller, request.into_inner())),
+        Err(error) => Err(refuse(app, &caller, rpc, error).await),
     }
-    Err(refuse(app, &caller, rpc, Error::RoleTooSmall).await)
+}
+
+/// Turns the outcome of an open operation into an answer; what was refused for its secret is written down.
+async fn answer_stranger<T, P: From<T>>(
+    app: &App,
+    request: &RequestContext,
+    rpc: Rpc,
+    outcome: Result<T>,
+) -> Result<Response<P>, Status> {
+    let error = match outcome {
+        Ok(done) => {
+            request.outcome.is("OK");
+            return Ok(Response::new(done.into()));
+        }
+        Err(error) => error,
+    };
+    let error = match refusals::record_stranger(app, request, rpc, &error).await {
+        Ok(()) => error,
+        Err(limited @ Error::RateLimited(_)) => limited,
+        Err(unrecorded) => {
+            tracing::error!(error = &unrecorded as &dyn std::error::Error, "a refusal was not written down");
+            error
+        }
+    };
+    request.outcome.is(reason(&error));
+    Err(error.into())
 }
 
 /// Turns the outcome of an operation into an answer; a refusal is audited first.

@@ -35,9 +35,18 @@ fn code_and_reason(error: &Error) -> (Code, &'static str) {
         Error::Time { problem: TimeProblem::Repeated, .. } => (Code::InvalidArgument, "LOCAL_TIME_REPEATED"),
         Error::ClinicRequired(_) => (Code::InvalidArgument, "CLINIC_REQUIRED"),
         Error::NoProviders(_) => (Code::FailedPrecondition, "NO_PROVIDERS"),
-        Error::Unauthenticated => (Code::Unauthenticated, "UNAUTHENTICATED"),
+        // To the client, one answer for all.
+        Error::Unauthenticated | Error::RefreshTokenReused => (Code::Unauthenticated, "UNAUTHENTICATED"),
         Error::ClinicForbidden(_) => (Code::PermissionDenied, "CLINIC_FORBIDDEN"),
         Error::RoleTooSmall => (Code::PermissionDenied, "ROLE_TOO_SMALL"),
+        Error::ToolNotAllowed => (Code::PermissionDenied, "TOOL_NOT_ALLOWED"),
+        Error::IdentityMismatch(_) => (Code::PermissionDenied, "IDENTITY_MISMATCH"),
+        Error::OrganisationRequired(_) => (Code::InvalidArgument, "ORGANIZATION_REQUIRED"),
+        Error::EmailInUse => (Code::FailedPrecondition, "EMAIL_IN_USE"),
+        Error::AlreadyMember => (Code::FailedPrecondition, "ALREADY_A_MEMBER"),
+        Error::LastAdmin => (Code::FailedPrecondition, "LAST_ADMIN"),
+        Error::RateLimited(_) => (Code::ResourceExhausted, "RATE_LIMITED"),
+        Error::TooLarge => (Code::InvalidArgument, "TOO_LARGE"),
         Error::CallerNotIdentified => (Code::PermissionDenied, "CALLER_NOT_IDENTIFIED"),
         Error::NotFound { resource, .. } => (Code::NotFound, not_found(*resource)),
         Error::SlotTaken(_) => (Code::AlreadyExists, "SLOT_TAKEN"),
@@ -55,6 +64,10 @@ fn not_found(resource: Resource) -> &'static str {
     match resource {
         Resource::Appointment => "APPOINTMENT_NOT_FOUND",
         Resource::Provider => "PROVIDER_NOT_FOUND",
+        Resource::Profile => "PROFILE_NOT_FOUND",
+        Resource::Member => "MEMBER_NOT_FOUND",
+        Resource::AgentKey => "AGENT_KEY_NOT_FOUND",
+        Resource::WebhookCredential => "WEBHOOK_CREDENTIAL_NOT_FOUND",
     }
 }
 
@@ -95,6 +108,7 @@ fn metadata(error: &Error) -> HashMap<String, String> {
             ("time_zone".to_owned(), today.time_zone.clone()),
         ]),
         Error::ClinicRequired(names) => HashMap::from([("clinics".to_owned(), names.join("; "))]),
+        Error::OrganisationRequired(names) => HashMap::from([("organizations".to_owned(), names.join("; "))]),
         Error::NoLongerBooked(state) | Error::WrongState(state) => {
             HashMap::from([("state".to_owned(), state.as_str().to_owned())])
         }
@@ -104,6 +118,14 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         | Error::Unauthenticated
         | Error::ClinicForbidden(_)
         | Error::RoleTooSmall
+        | Error::ToolNotAllowed
+        | Error::IdentityMismatch(_)
+        | Error::RefreshTokenReused
+        | Error::EmailInUse
+        | Error::AlreadyMember
+        | Error::LastAdmin
+        | Error::RateLimited(_)
+        | Error::TooLarge
         | Error::CallerNotIdentified
         | Error::SlotTaken(_)
         | Error::IdempotencyKeyReused
@@ -121,10 +143,14 @@ fn violations(error: &Error) -> Vec<Violation> {
     }
     let field = matches!(error, Error::Time { .. }).then_some("slot.when");
     let field = field.or(matches!(error, Error::ClinicRequired(_)).then_some("slot.clinic_id"));
+    let field = field.or(matches!(error, Error::OrganisationRequired(_)).then_some("org_id"));
     field.map(one).unwrap_or_default()
 }
 
 fn retry_after(error: &Error) -> Option<Duration> {
+    if let Error::RateLimited(delay) = error {
+        return Some(*delay);
+    }
     let busy = matches!(error, Error::Busy(_)).then_some(RETRY_AFTER);
     busy.or(matches!(error, Error::DatabaseUnavailable(_)).then_some(RETRY_DATABASE_AFTER))
 }

@@ -195,7 +195,7 @@ async fn taken(
 /// What this caller may see of a patient: who speaks for somebody on the telephone gets back what they said, not what was known
 /// before, because naming a number proves nothing.
 fn as_far_as_known(caller: &Caller, command: &BookAppointment, patient: Patient) -> Patient {
-    if !caller.voice {
+    if !caller.is_voice() {
         return patient;
     }
     let PatientDetails { name, phone, email } = &command.patient;

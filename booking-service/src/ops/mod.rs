@@ -1,13 +1,30 @@
 //! What a caller can do: one file for each operation that writes, one transaction in each.
 
+pub mod accept_invitation;
+pub mod audit_seals;
+pub mod authenticate_agent;
 pub mod book_appointment;
 pub mod cancel_appointment;
 pub mod check_slot;
 pub mod create_organisation;
+pub mod exchange_webhook_signature;
 pub mod get_caller;
+pub mod get_profile;
+pub mod list_audit_events;
+pub mod manage_agent_keys;
 pub mod manage_clinics;
+pub mod manage_members;
 pub mod manage_providers;
+pub mod manage_webhook_credentials;
 pub mod read_appointments;
 pub mod refusals;
+pub mod rotate_secrets;
 pub mod search_slots;
+pub mod sessions;
+pub mod sign_in;
+pub mod sign_up;
 mod slots;
+
+/// It was done, and there is nothing to tell of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Done;

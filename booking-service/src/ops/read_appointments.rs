@@ -75,7 +75,7 @@ pub async fn list_appointments(
         filter.promised = true;
         filter.from = filter.from.max(Some(app.clock.now()));
     }
-    if caller.voice {
+    if caller.is_voice() {
         let number = caller.number().ok_or(Error::CallerNotIdentified)?;
         filter.patient_phone = Some(number.as_str().to_owned());
     }
@@ -92,8 +92,7 @@ pub async fn list_appointments(
     }
     let mut items = appointment_lists::list(&mut tx, &filter, after, size.and_one_more()).await?;
     let next = size.cut(&mut items).map(|last| Position { at: last.slot.start(), id: last.id.into() });
-    let entry =
-        Entry { rpc: LIST_APPOINTMENTS, refused: None, resource: Some("appointment"), resource_id: None };
+    let entry = Entry::listed(LIST_APPOINTMENTS, "appointment");
     audit::insert(&mut tx, caller, app.clock.now(), entry).await?;
     tx.commit().await?;
     Ok(Page { items, next })
@@ -108,7 +107,7 @@ pub(super) async fn find(tx: &mut TenantTx, caller: &Caller, name: &AppointmentN
         (None, None) => None,
     };
     let fits = |a: &Appointment| name.code.as_ref().is_none_or(|code| *code == a.confirmation_code);
-    let proven = |a: &Appointment| !caller.voice || name.code.is_some() || is_patients_number(a, caller);
+    let proven = |a: &Appointment| !caller.is_voice() || name.code.is_some() || is_patients_number(a, caller);
     found.filter(|a| fits(a) && proven(a)).ok_or_else(|| {
         // A code is a secret: it is not repeated in answers and audits.
         Error::not_found(

@@ -1,15 +1,15 @@
 //! A request as all the tool routes take it.
 
-use std::{convert::Infallible, time::Instant};
+use std::{convert::Infallible, net::SocketAddr, time::Instant};
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts as _, Request},
+    extract::{ConnectInfo, FromRequest, FromRequestParts as _, Request},
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, request::Parts};
 
-use super::observe::Known;
+use super::{observe::Known, signature};
 use crate::{app::App, context::Context, credential, problem::Problem, tools, vapi::message::Unreadable};
 
 /// A request, with what goes on to the booking service.
@@ -28,16 +28,13 @@ impl FromRequest<App> for Incoming {
         let (mut parts, body) = request.into_parts();
         let Known { request_id, trace } = Known::from_request_parts(&mut parts, app).await?;
         let headers = parts.headers.clone();
-        let context = Context {
+        let mut context = Context {
             credential: credential::of(&headers),
-            request_id,
-            trace,
-            idempotency_key: None,
-            call_id: None,
-            tool_call_id: None,
-            caller_number: None,
-            deadline,
+            client_address: client_address(&parts),
+            ..Context::new(trace, request_id, deadline)
         };
+        let signer = signature::signer(&parts.uri).filter(|_| !credential::is_given(&headers));
+        let (method, uri) = (parts.method.clone(), parts.uri.clone());
         let coming = Bytes::from_request(Request::from_parts(parts, body), app);
         // The other half is for the answer, and for looking at the credential first.
         let patience = deadline.saturating_duration_since(Instant::now()) / 2;
@@ -48,8 +45,25 @@ impl FromRequest<App> for Incoming {
                 _ => Problem::unreadable("it ended too early"),
             }),
         };
+        if let (Some(signer), Ok(body)) = (signer, &body) {
+            // A signature that is not good is as good as no credential: the request is refused for that, and for nothing else.
+            let request = signature::Signed { signer, method: &method, uri: &uri, headers: &headers, body };
+            match signature::exchange(app, &context, request).await {
+                Ok(token) => context.credential = Some(token),
+                Err(problem) if problem.is_unauthenticated() => {}
+                Err(problem) => return Ok(Self { context, headers, body: Err(problem) }),
+            }
+        }
         Ok(Self { context, headers, body })
     }
+}
+
+/// Where the request comes from, as far as what stands in front of us can be believed.
+fn client_address(parts: &Parts) -> Option<std::net::IpAddr> {
+    let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    let forwarded: Vec<&str> =
+        parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+    Some(proto::address::client(peer.ip(), Some(&forwarded.join(","))))
 }
 
 impl Incoming {

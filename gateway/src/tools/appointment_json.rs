@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 /// An instant, RFC 3339 in UTC with milliseconds.
-fn instant(time: Option<&prost_types::Timestamp>) -> Option<String> {
+pub(crate) fn instant(time: Option<&prost_types::Timestamp>) -> Option<String> {
     let time = time?;
     let at = jiff::Timestamp::new(time.seconds, time.nanos).ok()?;
     Some(at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())

@@ -5,6 +5,7 @@ mod arguments;
 mod book_appointment;
 mod cancel_appointment;
 mod check_availability;
+mod claims;
 mod definition;
 mod find_appointments;
 mod times;
@@ -13,7 +14,7 @@ use std::{borrow::Cow, time::Instant};
 
 use serde_json::{Map, Value};
 
-pub(crate) use appointment_json::{SlotJson, status};
+pub(crate) use appointment_json::{SlotJson, instant, status};
 
 use crate::{
     app::App,
@@ -100,6 +101,8 @@ pub(crate) async fn call(
     arguments: Result<Map<String, Value>, Unusable>,
 ) -> Result<Answer, Problem> {
     let (began, tool) = (Instant::now(), Tool::named(name));
+    let noted = arguments.as_ref().ok().map(|given| claims::noted(context, given));
+    let context = noted.as_ref().unwrap_or(context);
     let outcome = match (tool, arguments) {
         (None, _) => {
             let known: Vec<&str> = Tool::ALL.iter().map(|tool| tool.name()).collect();

@@ -1,6 +1,12 @@
 //! A database for one test, cloned from one that was migrated once.
 
-use booking_service::{bootstrap, config::Passwords, db::MIGRATOR};
+use booking_service::{
+    app::App,
+    bootstrap,
+    config::{Database, Passwords, Rates},
+    db::{Db, MIGRATOR},
+    keys::Keys,
+};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
 
 /// Gone when it is dropped.
@@ -20,7 +26,7 @@ impl TestDatabase {
         run(&admin, &clone).await;
         let own = format!(
             "revoke all on database {name} from public;
-            grant connect on database {name} to frontdesk_service, frontdesk_migrator"
+            grant connect on database {name} to frontdesk_service, frontdesk_auth, frontdesk_operator, frontdesk_migrator"
         );
         run(&admin, &own).await;
         let service_url = url(&admin, "frontdesk_service", &name);
@@ -35,6 +41,21 @@ impl TestDatabase {
     /// As the login that the service uses.
     pub(crate) async fn service_login(&self) -> PgConnection {
         PgConnection::connect(&self.service_url).await.unwrap()
+    }
+
+    /// What the operator's verbs run on.
+    pub(crate) fn operator(&self) -> App {
+        let database = Database {
+            database_url: self.url("frontdesk_operator").into(),
+            database_connections: 2,
+            database_wait: std::time::Duration::from_secs(5),
+        };
+        App::new(Db::connect(&database, None).unwrap(), Keys::generate().unwrap(), &Rates::UNLIMITED)
+    }
+
+    /// The address for another login.
+    pub(crate) fn url(&self, role: &str) -> String {
+        url(&self.admin, role, &self.name)
     }
 
     /// As another login.

@@ -2,6 +2,7 @@
 
 pub(crate) mod database;
 pub(crate) mod fixtures;
+pub(crate) mod people;
 pub(crate) mod proxy;
 
 use std::{net::SocketAddr, sync::OnceLock, time::Duration};
@@ -9,12 +10,13 @@ use std::{net::SocketAddr, sync::OnceLock, time::Duration};
 use booking_service::{
     app::App,
     caller::Role,
-    config::{Database, Development, Serve},
+    config::{Database, Development, KeySettings, Rates, Serve},
     db::Db,
-    development_issuer::{DevelopmentIssuer, Grant},
-    domain::ids::OrgId,
+    development_issuer,
+    domain::{ids::OrgId, scope::Scope},
+    keys::Keys,
     server,
-    token::Verifier,
+    token::issuer::{Grant, Issuer},
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -55,10 +57,19 @@ impl TestApp {
 
     /// On a database that is reached in another way than directly.
     pub(crate) async fn on(database: TestDatabase, url: &str, connections: u32) -> Self {
-        let config = serve_config(url, connections);
-        let mut tokens = Verifier::default();
-        tokens.trust(issuer());
-        let app = App::new(Db::connect(&config.database).unwrap(), tokens);
+        Self::configured(database, url, connections, Rates::UNLIMITED, keys()).await
+    }
+
+    /// With limits, and with keys of its own.
+    pub(crate) async fn configured(
+        database: TestDatabase,
+        url: &str,
+        connections: u32,
+        rates: Rates,
+        keys: Keys,
+    ) -> Self {
+        let config = serve_config(url, &database.url("frontdesk_auth"), connections);
+        let app = App::new(Db::connect(&config.database, Some(&config.auth_url)).unwrap(), keys, &rates);
         app.clock.advance(moment().duration_since(app.clock.now()));
         server::check(&app, &config).await.unwrap();
         let service = server::Server::bind(app.clone(), &config).await.unwrap();
@@ -83,6 +94,22 @@ impl TestApp {
 }
 
 impl TestApp {
+    /// One more copy of the booking service, on the same database and with the same keys. Gives a way to it.
+    pub(crate) async fn second_service(&self) -> Channel {
+        let url = &self.database.service_url;
+        let config = serve_config(url, &self.database.url("frontdesk_auth"), 4);
+        let mut app = App::new(
+            Db::connect(&config.database, Some(&config.auth_url)).unwrap(),
+            Keys::generate().unwrap(),
+            &Rates::UNLIMITED,
+        );
+        (app.keys, app.clock) = (self.app.keys.clone(), self.app.clock.clone());
+        let service = server::Server::bind(app, &config).await.unwrap();
+        let url = format!("http://{}", service.grpc_address().unwrap());
+        tokio::spawn(service.run(self.stop.clone()));
+        Endpoint::from_shared(url).unwrap().connect_lazy()
+    }
+
     /// One more gateway, which reaches the service in another way. Gives its URL.
     pub(crate) async fn second_gateway(&self, booking_url: &str) -> String {
         format!("http://{}", start_gateway(booking_url, self.stop.clone()).await)
@@ -106,7 +133,7 @@ async fn start_gateway(booking_url: &str, stop: CancellationToken) -> SocketAddr
     address
 }
 
-fn serve_config(url: &str, connections: u32) -> Serve {
+fn serve_config(url: &str, auth_url: &str, connections: u32) -> Serve {
     Serve {
         grpc_address: local(),
         http_address: local(),
@@ -115,7 +142,15 @@ fn serve_config(url: &str, connections: u32) -> Serve {
             database_connections: connections,
             database_wait: Duration::from_secs(1),
         },
-        development: Development { dev_issuer: false, dev_key: "unused".into() },
+        auth_url: auth_url.to_owned().into(),
+        keys: KeySettings {
+            issuer: "frontdesk".to_owned(),
+            signing_keys: None,
+            secret_keys: None,
+            trusted_issuers: None,
+            development: Development { dev_issuer: false, dev_key: "unused".into() },
+        },
+        rates: Rates::UNLIMITED,
         require_patched_postgres: false,
         shutdown_grace: Duration::from_secs(1),
     }
@@ -125,10 +160,17 @@ fn local() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
 }
 
-/// Whose tokens the test's services believe.
-pub(crate) fn issuer() -> &'static DevelopmentIssuer {
-    static ISSUER: OnceLock<DevelopmentIssuer> = OnceLock::new();
-    ISSUER.get_or_init(|| DevelopmentIssuer::generate().unwrap())
+/// Whose tokens the test's services believe, beside their own.
+pub(crate) fn issuer() -> &'static Issuer {
+    static ISSUER: OnceLock<Issuer> = OnceLock::new();
+    ISSUER.get_or_init(|| development_issuer::generate().unwrap())
+}
+
+/// New keys of a service that believes the test's issuer, too.
+pub(crate) fn keys() -> Keys {
+    let mut keys = Keys::generate().unwrap();
+    keys.verifier.trust(issuer());
+    keys
 }
 
 /// A token for somebody of an organisation.
@@ -144,7 +186,8 @@ pub(crate) fn moment() -> Timestamp {
 /// A token that was made at another time.
 pub(crate) fn token_at(org: OrgId, role: Role, voice: bool, now: Timestamp) -> String {
     let lifetime = SignedDuration::from_hours(1);
-    let grant = Grant { org, subject: "tester".to_owned(), role, voice, lifetime };
+    let scope = Scope { voice, ..Scope::default() };
+    let grant = Grant { org, subject: "tester".to_owned(), role, scope, lifetime };
     issuer().issue(&grant, now).unwrap()
 }
 

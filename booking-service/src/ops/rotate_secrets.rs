@@ -1,0 +1,54 @@
+//! Encrypts every secret in the database anew, after the key has changed.
+
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    caller::Caller,
+    db::{
+        audit_seals,
+        webhook_credentials::{self, Secrets, place},
+    },
+    domain::ids::OrgId,
+    error::{Error, Result},
+    vault::Vault,
+};
+
+/// Secrets that are locked at a time.
+const BATCH: i64 = 100;
+
+/// Encrypts with the first key what is encrypted with another one; tells how many secrets those were. Requests go on meanwhile.
+pub async fn rotate_secrets(app: &App) -> Result<usize> {
+    let mut rotated = 0;
+    for org in audit_seals::organisations(&app.db).await? {
+        let mut after = Uuid::nil();
+        loop {
+            let mut tx = app.db.tenant_tx(&Caller::system(org)).await?;
+            let page = webhook_credentials::lock_secrets(&mut tx, after, BATCH).await?;
+            let Some((last, ..)) = page.last() else { break };
+            after = *last;
+            for secrets in page {
+                if let Some(anew) = anew(&app.keys.get().vault, org, &secrets)? {
+                    webhook_credentials::set_secrets(&mut tx, &anew).await?;
+                    rotated += 1;
+                }
+            }
+            tx.commit().await?;
+        }
+    }
+    Ok(rotated)
+}
+
+/// The secrets under the first key; `None`: they are.
+fn anew(vault: &Vault, org: OrgId, (id, secret, previous): &Secrets) -> Result<Option<Secrets>> {
+    if vault.is_current(secret) && previous.as_ref().is_none_or(|previous| vault.is_current(previous)) {
+        return Ok(None);
+    }
+    let again = |sealed: &[u8], column| {
+        let opened = vault.open(sealed, place(org, *id, column))?;
+        vault.seal(&opened, place(org, *id, column))
+    };
+    let secret = again(secret, "secret").map_err(Error::Internal)?;
+    let previous = previous.as_deref().map(|previous| again(previous, "previous_secret")).transpose();
+    Ok(Some((*id, secret, previous.map_err(Error::Internal)?)))
+}
