@@ -3,6 +3,7 @@
 
 mod access;
 mod agent_keys;
+mod audit;
 mod availability;
 mod booking_chain;
 mod callers;
@@ -19,5 +20,7 @@ mod refusals;
 mod schema;
 mod settings;
 mod tenancy;
+mod tokens;
 mod vapi_corpus;
 mod vapi_messages;
+mod webhooks;

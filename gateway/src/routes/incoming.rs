@@ -18,6 +18,8 @@ pub(super) struct Incoming {
     pub(super) context: Context,
     pub(super) headers: HeaderMap,
     body: Result<Bytes, Problem>,
+    /// What kept a signature from being looked at: then it is not known whether the sender is to be let in.
+    trouble: Option<Problem>,
 }
 
 impl FromRequest<App> for Incoming {
@@ -51,10 +53,13 @@ impl FromRequest<App> for Incoming {
             match signature::exchange(app, &context, request).await {
                 Ok(token) => context.credential = Some(token),
                 Err(problem) if problem.is_unauthenticated() => {}
-                Err(problem) => return Ok(Self { context, headers, body: Err(problem) }),
+                Err(problem) => {
+                    let (body, trouble) = (Err(problem.clone()), Some(problem));
+                    return Ok(Self { context, headers, body, trouble });
+                }
             }
         }
-        Ok(Self { context, headers, body })
+        Ok(Self { context, headers, body, trouble: None })
     }
 }
 
@@ -74,6 +79,9 @@ impl Incoming {
 
     /// Refuses what could not be read, but only to those who are let in.
     pub(super) async fn refuse(&self, app: &App, problem: Problem) -> Response {
+        if let Some(trouble) = &self.trouble {
+            return self.respond(Err(trouble.clone()));
+        }
         self.respond(Err(tools::corrective(app, &self.context, problem).await))
     }
 

@@ -2,7 +2,9 @@
 
 use aws_lc_rs::hmac;
 use booking_service::domain::opaque_key::WebhookCredentialId;
-use proto::booking::v1::{self as pb, identity_service_client::IdentityServiceClient};
+use proto::booking::v1::{
+    self as pb, audit_service_client::AuditServiceClient, identity_service_client::IdentityServiceClient,
+};
 use serde_json::{Value, json};
 use tonic::{Request, Status, transport::Channel};
 
@@ -13,6 +15,10 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 impl TestApp {
     pub(crate) fn identity(&self) -> IdentityServiceClient<Channel> {
         IdentityServiceClient::new(self.grpc.clone())
+    }
+
+    pub(crate) fn audit(&self) -> AuditServiceClient<Channel> {
+        AuditServiceClient::new(self.grpc.clone())
     }
 
     /// Signs up over gRPC.
