@@ -44,11 +44,11 @@ async fn a_user_who_signs_up_gets_an_organisation_by_a_trigger() {
     // Without the organisation as tenant, or with another one, nothing comes about.
     for tenant in ["", "01936f00-0000-7000-8000-00000000dead"] {
         auth.execute(AssertSqlSafe(format!("set app.org_id = '{tenant}'"))).await.unwrap();
-        let refused = auth.execute(AssertSqlSafe(insert(org, user, "dana@example.com"))).await.unwrap_err();
+        let refused = auth.execute(AssertSqlSafe(insert(org, user, "oak@example.com"))).await.unwrap_err();
         assert_eq!(refused.as_database_error().unwrap().code().unwrap(), "42501", "{tenant:?}");
     }
     auth.execute(AssertSqlSafe(format!("set app.org_id = '{org}'"))).await.unwrap();
-    auth.execute(AssertSqlSafe(insert(org, user, "dana@example.com"))).await.unwrap();
+    auth.execute(AssertSqlSafe(insert(org, user, "oak@example.com"))).await.unwrap();
     let mut superuser = app.database.superuser().await;
     let made = "
         select o.name, c.name as clinic, p.role, m.user_id::text

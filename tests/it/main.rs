@@ -3,15 +3,18 @@
 
 mod access;
 mod agent_keys;
+mod aggressor;
 mod audit;
 mod availability;
 mod booking_chain;
 mod callers;
+mod canaries;
 mod cancellation;
 mod database_down;
 mod harness;
 mod idempotency;
 mod identity;
+mod limits;
 mod members;
 mod observability;
 mod query_plans;

@@ -145,6 +145,9 @@ async fn a_signed_webhook_is_answered_and_its_signature_is_good_once() {
     );
 }
 
+/// What is tried, under whose name, with which headers and body.
+type Attempt<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
+
 #[tokio::test]
 async fn whatever_else_comes_under_its_name_is_one_refusal_and_does_nothing() {
     let app = TestApp::start().await;
@@ -159,7 +162,7 @@ async fn whatever_else_comes_under_its_name_is_one_refusal_and_does_nothing() {
     let old = now - 301_000;
     let unknown = crate::harness::people::unknown_webhook_credential(&clinic);
     let [now_text, old_text] = [now, old].map(|time| time.to_string());
-    let attempts: [(&str, &str, &[(&str, &str)], &str); 9] = [
+    let attempts: [Attempt<'_>; 9] = [
         ("no headers", &id, &[], &body),
         ("no time", &id, &[("x-signature", &good)], &body),
         (

@@ -35,12 +35,12 @@ impl TestDatabase {
 
     /// As the superuser, who sees past row security: for looking at what is really there.
     pub(crate) async fn superuser(&self) -> PgConnection {
-        self.admin.clone().database(&self.name).connect().await.unwrap()
+        quiet(self.admin.clone().database(&self.name)).connect().await.unwrap()
     }
 
     /// As the login that the service uses.
     pub(crate) async fn service_login(&self) -> PgConnection {
-        PgConnection::connect(&self.service_url).await.unwrap()
+        self.login("frontdesk_service").await.unwrap()
     }
 
     /// What the operator's verbs run on.
@@ -60,7 +60,7 @@ impl TestDatabase {
 
     /// As another login.
     pub(crate) async fn login(&self, role: &str) -> sqlx::Result<PgConnection> {
-        PgConnection::connect(&url(&self.admin, role, &self.name)).await
+        quiet(self.url(role).parse()?).connect().await
     }
 
     /// Host and port of the server.
@@ -79,6 +79,11 @@ impl Drop for TestDatabase {
         });
         let _ = dropping.join();
     }
+}
+
+/// A test's own statements are not what is listened for.
+fn quiet(options: PgConnectOptions) -> PgConnectOptions {
+    options.disable_statement_logging()
 }
 
 /// The disposable server that `./x test` starts.

@@ -1,5 +1,6 @@
 //! A whole Frontdesk for one test.
 
+pub(crate) mod canaries;
 pub(crate) mod database;
 pub(crate) mod fixtures;
 pub(crate) mod people;
@@ -68,6 +69,7 @@ impl TestApp {
         rates: Rates,
         keys: Keys,
     ) -> Self {
+        canaries::listen();
         let config = serve_config(url, &database.url("frontdesk_auth"), connections);
         let app = App::new(Db::connect(&config.database, Some(&config.auth_url)).unwrap(), keys, &rates);
         app.clock.advance(moment().duration_since(app.clock.now()));
@@ -89,6 +91,17 @@ impl TestApp {
             service_address,
             stop: stop.clone(),
             _stop_on_drop: stop.drop_guard(),
+        }
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        let counted = self.app.metrics.text();
+        let (heard, counted) = (canaries::heard(), canaries::found_in(&counted));
+        if !std::thread::panicking() {
+            assert_eq!(heard, Vec::<String>::new(), "a log line holds a secret");
+            assert_eq!(counted, Vec::<String>::new(), "a metric holds a secret");
         }
     }
 }
@@ -188,7 +201,9 @@ pub(crate) fn token_at(org: OrgId, role: Role, voice: bool, now: Timestamp) -> S
     let lifetime = SignedDuration::from_hours(1);
     let scope = Scope { voice, ..Scope::default() };
     let grant = Grant { org, subject: "tester".to_owned(), role, scope, lifetime };
-    issuer().issue(&grant, now).unwrap()
+    let token = issuer().issue(&grant, now).unwrap();
+    canaries::watch(&token);
+    token
 }
 
 /// A request with a token.
