@@ -67,15 +67,16 @@ struct Program {
 }
 
 impl Stack {
-    /// Starts everything, and waits until it is ready. What the stack leaves behind is under `home`.
-    pub async fn start(options: &Places, home: &Path) -> Result<Self> {
+    /// Starts everything, and waits until it is ready. What the stack leaves behind is under `home`. The booking service gets more settings than
+    /// those that it needs.
+    pub async fn start(options: &Places, home: &Path, more: &[(&'static str, &str)]) -> Result<Self> {
         let began = Instant::now();
         let (database, [service_url, auth_url]) = database(options, home).await?;
         step(began, "database");
         let [gateway, grpc, service_http] =
             [options.gateway, options.grpc, options.service_http].map(free_port);
         let key = home.join("development.key");
-        let service = [
+        let mut service = vec![
             ("DATABASE_URL", service_url.clone()),
             ("BOOKING_AUTH_URL", auth_url),
             ("BOOKING_GRPC_ADDRESS", grpc.to_string()),
@@ -83,6 +84,7 @@ impl Stack {
             ("BOOKING_DEV_ISSUER", "true".to_owned()),
             ("BOOKING_DEV_KEY", key.to_string_lossy().into_owned()),
         ];
+        service.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let edge =
             [("GATEWAY_BOOKING_URL", format!("http://{grpc}")), ("GATEWAY_ADDRESS", gateway.to_string())];
         let programs = vec![

@@ -43,7 +43,7 @@ async fn main() -> ExitCode {
 async fn run(options: Options) -> anyhow::Result<()> {
     let home = Path::new(HOME);
     std::fs::create_dir_all(home)?;
-    let stack = Stack::start(&options.stack, home).await?;
+    let stack = Stack::start(&options.stack, home, &[]).await?;
     let clinic = demo::set_up(&stack, options.org, home).await?;
     write_secret(&home.join("token"), &clinic.admin_token)?;
     println!("\nA call at {} (debug build; the times are the whole HTTP request)\n", demo::CLINIC);
