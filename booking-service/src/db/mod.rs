@@ -216,6 +216,13 @@ impl Db {
         Ok(None)
     }
 
+    /// Whether our login may seal the audit: any other would see no organisation, and find nothing to do.
+    pub async fn is_operator(&self) -> Result<bool> {
+        Ok(sqlx::query_scalar("select has_table_privilege('audit_seal', 'insert') and not rolsuper from pg_roles where rolname = current_user")
+            .fetch_one(&self.probes)
+            .await?)
+    }
+
     /// The server's version as a number: 150020 is 15.20.
     pub async fn server_version(&self) -> Result<i32> {
         Ok(sqlx::query_scalar("select current_setting('server_version_num')::int")
