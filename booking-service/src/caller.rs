@@ -9,6 +9,7 @@ use crate::{
         patient::Phone,
         scope::Scope,
     },
+    error::{Error, Result},
     metrics::Outcome,
 };
 
@@ -124,17 +125,19 @@ impl Caller {
         self.scope.voice
     }
 
-    /// Whom else the request itself names as its organisation or its caller; `None`: nobody.
-    pub fn contradiction(&self) -> Option<&str> {
+    /// Refuses a request that itself names another organisation or another caller as its own.
+    pub fn is_whom_it_names(&self) -> Result<()> {
         let RequestContext { named_org, named_caller, call, .. } = &self.request;
-        let other_org = named_org.as_deref().filter(|named| named.parse() != Ok(self.org));
+        if let Some(named) = named_org.as_deref().filter(|named| named.parse() != Ok(self.org)) {
+            return Err(Error::IdentityMismatch(Some(named.to_owned())));
+        }
         let number = call.as_ref().and_then(|call| call.number.as_ref());
         // A number that is no number names nobody.
-        let other_number = named_caller.as_deref().filter(|named| {
-            let named = Phone::parse(named).ok();
-            named.is_some() && number.is_some() && named.as_ref() != number
-        });
-        other_org.or(other_number.map(|_| "another caller"))
+        let named = named_caller.as_deref().and_then(|named| Phone::parse(named).ok());
+        if named.is_some() && number.is_some() && named.as_ref() != number {
+            return Err(Error::IdentityMismatch(None));
+        }
+        Ok(())
     }
 
     /// The caller's number as the telephone network reports it.

@@ -307,12 +307,17 @@ pub struct Token {
     /// What the token is for. `voice`: it speaks for callers on the telephone.
     #[arg(long)]
     pub scope: Option<Scope>,
-    /// How long it is good for.
-    #[arg(long, default_value = "12h", value_parser = humantime::parse_duration)]
+    /// How long it is good for: a day at most.
+    #[arg(long, default_value = "12h", value_parser = at_most_a_day)]
     pub lifetime: Duration,
     /// The development issuer's key; made when it is missing.
     #[arg(long, env = "BOOKING_DEV_KEY", default_value = ".frontdesk/development.key")]
     pub dev_key: PathBuf,
+}
+
+fn at_most_a_day(text: &str) -> Result<Duration, String> {
+    let lifetime = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if lifetime <= Duration::from_hours(24) { Ok(lifetime) } else { Err("must be 24h at most".to_owned()) }
 }
 
 /// What a token is for.

@@ -47,9 +47,9 @@ pub enum Error {
     #[error("this key is not for this")]
     ToolNotAllowed,
 
-    /// The request names another organisation, or another caller, than its credential and its telephone call do.
+    /// The request names another organisation (this one), or another caller, than its credential and its telephone call do.
     #[error("the request names another organisation or caller than its own")]
-    IdentityMismatch(String),
+    IdentityMismatch(Option<String>),
 
     /// The same refresh token came a second time.
     #[error("the credential is missing or not valid")]

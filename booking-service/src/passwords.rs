@@ -1,6 +1,6 @@
 //! Hashes passwords and compares them: slow by intent, so never on a thread that serves requests, and few at a time.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, PasswordVerifier as _, Version};
 use tokio::sync::Semaphore;
@@ -13,6 +13,10 @@ use crate::{
 /// Each takes a core for some tens of milliseconds, and 19 MiB.
 const AT_ONCE: usize = 2;
 
+/// More are told to come again: whoever waits longer than a second or two has gone.
+const WAITING: usize = 40;
+const COME_AGAIN: Duration = Duration::from_secs(2);
+
 /// OWASP's first choice for Argon2id: 19 MiB, two passes, one lane.
 fn argon2() -> Argon2<'static> {
     let params = Params::new(19 * 1024, 2, 1, None).unwrap_or_default();
@@ -23,11 +27,12 @@ fn argon2() -> Argon2<'static> {
 #[derive(Clone, Debug)]
 pub struct Passwords {
     turns: Arc<Semaphore>,
+    places: Arc<Semaphore>,
 }
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { turns: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { turns: Arc::new(Semaphore::new(AT_ONCE)), places: Arc::new(Semaphore::new(AT_ONCE + WAITING)) }
     }
 }
 
@@ -59,6 +64,7 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        let _place = self.places.try_acquire().map_err(|_| Error::RateLimited(COME_AGAIN))?;
         let turn =
             self.turns.clone().acquire_owned().await.map_err(|closed| Error::Internal(closed.into()))?;
         let done = tokio::task::spawn_blocking(move || {

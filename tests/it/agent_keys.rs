@@ -195,6 +195,24 @@ async fn a_key_for_one_clinic_sees_and_changes_nothing_at_another() {
 }
 
 #[tokio::test]
+async fn a_key_for_one_clinic_does_not_get_by_repetition_what_another_one_booked_elsewhere() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let second = app.second_clinic(&clinic).await;
+    let assign =
+        pb::AssignProviderRequest { provider_id: clinic.provider.clone(), clinic_id: second.clone() };
+    app.clinics().assign_provider(with_token(&clinic.admin, assign)).await.unwrap();
+    let mut there = slot(&clinic, TWO_PM);
+    there.clinic_id = second;
+    let there = crate::harness::fixtures::booking_of(there);
+    app.book_once(&clinic.admin, "key", there.clone()).await.unwrap();
+    let limits = pb::MachineScope { clinic_ids: vec![clinic.id.clone()], ..scope() };
+    let key = app.agent_key(&clinic, limits).await.key;
+    let again = app.book_once(&key, "key", there).await;
+    assert_eq!(refused(again), (Code::NotFound, "APPOINTMENT_NOT_FOUND".to_owned()));
+}
+
+#[tokio::test]
 async fn a_key_for_several_clinics_has_to_name_one_of_them() {
     let app = TestApp::start().await;
     let clinic = app.clinic().await;

@@ -191,3 +191,18 @@ async fn refused_credentials_without_end_are_not_all_written_down() {
     let other = token(clinic.org, booking_service::caller::Role::Staff, false);
     assert!(ask(format!("Bearer {other}")).await.is_ok());
 }
+
+#[tokio::test]
+async fn passwords_are_hashed_a_few_at_a_time_and_the_others_do_not_wait_for_ever() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let attempts = (0..150).map(|n| {
+        let app = &app;
+        async move { app.identity().sign_in(sign_in(&format!("user{n}@example.com"), PASSWORD, "")).await }
+    });
+    let (refused, served) = tokio::join!(too_many(attempts), async {
+        app.identity().get_caller(with_token(&clinic.admin, pb::GetCallerRequest {})).await
+    });
+    assert!((1..150).contains(&refused), "{refused}");
+    assert!(served.is_ok());
+}

@@ -46,9 +46,7 @@ pub(crate) fn services(app: &App) -> Routes {
 /// Lets a caller in whose role and key allow the RPC, and whose request names nobody else's organisation.
 async fn admit<T>(app: &App, rpc: Rpc, request: Request<T>) -> Result<(Caller, T), Status> {
     let caller = auth::caller(&request)?;
-    let named = caller.contradiction().map(str::to_owned);
-    let admitted = named.map_or_else(|| rpc.admit(&caller), |named| Err(Error::IdentityMismatch(named)));
-    match admitted {
+    match caller.is_whom_it_names().and_then(|()| rpc.admit(&caller)) {
         Ok(()) => Ok((caller, request.into_inner())),
         Err(error) => Err(refuse(app, &caller, rpc, error).await),
     }

@@ -17,7 +17,7 @@ use crate::{
         patient::{Patient, PatientDetails},
         slot::SlotChoice,
     },
-    error::{Error, Result},
+    error::{Error, Resource, Result},
     ops::slots::{Wanted, alternatives, make_out},
 };
 
@@ -157,8 +157,8 @@ async fn repeated(
 ) -> Result<Appointment> {
     let mut tx = app.db.tenant_tx(caller).await?;
     let appointment = appointments::get(&mut tx, id).await?;
-    let appointment =
-        appointment.ok_or_else(|| Error::Internal(anyhow::anyhow!("appointment {id} is gone")))?;
+    // A key for other clinics cannot have it, though another one made it.
+    let appointment = appointment.ok_or_else(|| Error::not_found(Resource::Appointment, id))?;
     if !appointment.state.is_booked() {
         return Err(Error::NoLongerBooked(appointment.state));
     }

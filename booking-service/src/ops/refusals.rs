@@ -24,7 +24,7 @@ pub async fn record(app: &App, caller: &Caller, rpc: Rpc, error: &Error, reason:
                 .await;
         }
         Error::IdentityMismatch(named) => {
-            named_org_id = Some(named.clone());
+            named_org_id.clone_from(named);
             (None, None)
         }
         Error::RoleTooSmall | Error::ToolNotAllowed | Error::CallerNotIdentified => (None, None),
