@@ -9,16 +9,11 @@ use tonic::{Code, Status};
 
 use crate::harness::{
     TestApp,
-    fixtures::{VapiCall, booking, direct_booking, instant, reason, slot},
+    fixtures::{VapiCall, booking, direct_booking, instant, reason, refusal, slot},
     with_token,
 };
 
 const TWO_PM: &str = "2027-01-05T19:00:00Z";
-
-fn refused<T>(answer: Result<T, Status>) -> (Code, String) {
-    let status = answer.err().expect("a refusal");
-    (status.code(), reason(&status))
-}
 
 fn scope() -> pb::MachineScope {
     pb::MachineScope::default()
@@ -77,7 +72,7 @@ async fn a_key_that_is_wrong_in_any_way_is_one_refusal() {
     let upper = made.key.to_uppercase();
     for wrong in [swapped.as_str(), "fdk_", "fdk_a_b_c_d", &made.key[..made.key.len() - 1], &upper] {
         assert_eq!(
-            refused(ask(wrong).await),
+            refusal(ask(wrong).await),
             (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()),
             "{wrong}"
         );
@@ -108,7 +103,7 @@ async fn a_key_ends_when_it_is_revoked_here_at_once_and_elsewhere_within_seconds
         assert!(revoked.into_inner().agent_key.unwrap().revoke_time.is_some());
     }
     let revoked = Instant::now();
-    assert_eq!(refused(ask(app.grpc.clone()).await).0, Code::Unauthenticated);
+    assert_eq!(refusal(ask(app.grpc.clone()).await).0, Code::Unauthenticated);
     while ask(elsewhere.clone()).await.is_ok() {
         assert!(revoked.elapsed() < Duration::from_secs(8), "a revoked key is still believed");
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -125,12 +120,12 @@ async fn a_key_ends_by_itself() {
         expire_time: Some(instant(end)),
     };
     let create = async |end| app.identity().create_agent_key(with_token(&clinic.admin, create(end))).await;
-    assert_eq!(refused(create("2026-11-22T12:00:00Z").await).1, "INVALID_ARGUMENT");
+    assert_eq!(refusal(create("2026-11-22T12:00:00Z").await).1, "INVALID_ARGUMENT");
     let key = create("2026-11-22T13:00:00Z").await.unwrap().into_inner().key;
     let ask = async || app.identity().get_caller(with_token(&key, pb::GetCallerRequest {})).await;
     ask().await.unwrap();
     app.app.clock.advance(SignedDuration::from_hours(1));
-    assert_eq!(refused(ask().await).0, Code::Unauthenticated);
+    assert_eq!(refusal(ask().await).0, Code::Unauthenticated);
 }
 
 #[tokio::test]
@@ -151,14 +146,14 @@ async fn a_key_for_one_clinic_sees_and_changes_nothing_at_another() {
     let caller =
         app.identity().get_caller(with_token(&key, pb::GetCallerRequest {})).await.unwrap().into_inner();
     assert_eq!(caller.clinics.len(), 1);
-    assert_eq!(refused(app.book(&key, there).await).1, "CLINIC_FORBIDDEN");
+    assert_eq!(refusal(app.book(&key, there).await).1, "CLINIC_FORBIDDEN");
     let get = pb::GetClinicRequest { clinic_id: second.clone() };
-    assert_eq!(refused(app.clinics().get_clinic(with_token(&key, get)).await).1, "CLINIC_FORBIDDEN");
+    assert_eq!(refusal(app.clinics().get_clinic(with_token(&key, get)).await).1, "CLINIC_FORBIDDEN");
     let clinics =
         app.clinics().list_clinics(with_token(&key, pb::ListClinicsRequest::default())).await.unwrap();
     assert_eq!(clinics.into_inner().clinics.len(), 1);
     let get = pb::GetProviderRequest { provider_id: elsewhere };
-    assert_eq!(refused(app.clinics().get_provider(with_token(&key, get)).await).1, "PROVIDER_NOT_FOUND");
+    assert_eq!(refusal(app.clinics().get_provider(with_token(&key, get)).await).1, "PROVIDER_NOT_FOUND");
     let providers =
         app.clinics().list_providers(with_token(&key, pb::ListProvidersRequest::default())).await.unwrap();
     assert_eq!(providers.into_inner().providers.len(), 1);
@@ -170,13 +165,13 @@ async fn a_key_for_one_clinic_sees_and_changes_nothing_at_another() {
         },
     ] {
         assert_eq!(
-            refused(app.appointments().get_appointment(with_token(&key, name)).await).1,
+            refusal(app.appointments().get_appointment(with_token(&key, name)).await).1,
             "APPOINTMENT_NOT_FOUND"
         );
     }
     let cancel = pb::CancelAppointmentRequest { appointment_id: hidden.id, ..Default::default() };
     assert_eq!(
-        refused(app.appointments().cancel_appointment(with_token(&key, cancel)).await).1,
+        refusal(app.appointments().cancel_appointment(with_token(&key, cancel)).await).1,
         "APPOINTMENT_NOT_FOUND"
     );
     let list = pb::ListAppointmentsRequest::default();
@@ -184,7 +179,7 @@ async fn a_key_for_one_clinic_sees_and_changes_nothing_at_another() {
     assert_eq!(listed.appointments.len(), 0);
     let list = pb::ListAppointmentsRequest { clinic_id: second, ..Default::default() };
     assert_eq!(
-        refused(app.appointments().list_appointments(with_token(&key, list)).await).1,
+        refusal(app.appointments().list_appointments(with_token(&key, list)).await).1,
         "CLINIC_FORBIDDEN"
     );
 
@@ -209,7 +204,7 @@ async fn a_key_for_one_clinic_does_not_get_by_repetition_what_another_one_booked
     let limits = pb::MachineScope { clinic_ids: vec![clinic.id.clone()], ..scope() };
     let key = app.agent_key(&clinic, limits).await.key;
     let again = app.book_once(&key, "key", there).await;
-    assert_eq!(refused(again), (Code::NotFound, "APPOINTMENT_NOT_FOUND".to_owned()));
+    assert_eq!(refusal(again), (Code::NotFound, "APPOINTMENT_NOT_FOUND".to_owned()));
 }
 
 #[tokio::test]
@@ -236,7 +231,7 @@ async fn a_key_for_some_tools_can_do_nothing_else() {
     let made = app.book(&key, booking(&clinic, TWO_PM)).await.unwrap();
     let cancel = pb::CancelAppointmentRequest { appointment_id: made.id, ..Default::default() };
     let answer = app.appointments().cancel_appointment(with_token(&key, cancel)).await;
-    assert_eq!(refused(answer), (Code::PermissionDenied, "TOOL_NOT_ALLOWED".to_owned()));
+    assert_eq!(refusal(answer), (Code::PermissionDenied, "TOOL_NOT_ALLOWED".to_owned()));
     let body = json!({"tool": "check_availability", "params": {"date": "2027-01-05"}});
     let (status, problem) = app.post(Some(&key), &body).await;
     assert_eq!((status.as_u16(), &problem["reason"]), (403, &json!("TOOL_NOT_ALLOWED")));

@@ -9,19 +9,10 @@ use tonic::{Code, Status};
 
 use crate::harness::{
     TestApp,
-    fixtures::{booking_of, reason},
+    fixtures::{booking_of, refusal, unauthenticated},
     people::{PASSWORD, sign_in, sign_up},
     with_token,
 };
-
-fn refused<T>(answer: Result<T, Status>) -> (Code, String) {
-    let status = answer.err().expect("a refusal");
-    (status.code(), reason(&status))
-}
-
-fn unauthenticated() -> (Code, String) {
-    (Code::Unauthenticated, "UNAUTHENTICATED".to_owned())
-}
 
 async fn refresh(app: &TestApp, token: &str) -> Result<pb::Session, Status> {
     let message = pb::RefreshSessionRequest { refresh_token: token.to_owned() };
@@ -104,7 +95,7 @@ async fn a_sign_up_opens_its_own_organisation_and_no_other() {
     let clinics: Vec<&str> = caller.clinics.iter().map(|clinic| clinic.clinic_id.as_str()).collect();
     assert_eq!(clinics, [made["clinic"]["id"].as_str().unwrap()]);
     let get = pb::GetClinicRequest { clinic_id: other.id.clone() };
-    assert_eq!(refused(app.clinics().get_clinic(with_token(token, get)).await).1, "CLINIC_FORBIDDEN");
+    assert_eq!(refusal(app.clinics().get_clinic(with_token(token, get)).await).1, "CLINIC_FORBIDDEN");
     let mut service = app.database.service_login().await;
     let tenant = format!("set app.org_id = '{}'", made["organization"]["id"].as_str().unwrap());
     service.execute(AssertSqlSafe(tenant)).await.unwrap();
@@ -161,7 +152,7 @@ async fn of_many_who_sign_up_with_one_address_one_gets_in() {
     let (made, late): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     assert_eq!(made.len(), 1);
     for answer in late {
-        assert_eq!(refused(answer), (Code::FailedPrecondition, "EMAIL_IN_USE".to_owned()));
+        assert_eq!(refusal(answer), (Code::FailedPrecondition, "EMAIL_IN_USE".to_owned()));
     }
     assert_eq!(app.count("select count(*) from organisation").await, 1);
 }
@@ -179,7 +170,7 @@ async fn whoever_cannot_sign_in_is_not_told_why() {
         sign_in_as("dana@example.com", PASSWORD, &other.org.to_string()),
         sign_in_as("dana@example.com", PASSWORD, &OrgId::generate().to_string()),
     ] {
-        assert_eq!(refused(sign_in(message.clone()).await), unauthenticated(), "{message:?}");
+        assert_eq!(refusal(sign_in(message.clone()).await), unauthenticated(), "{message:?}");
     }
     assert_eq!(app.count("select count(*) from auth_failure where action = 'SignIn'").await, 4);
     for message in
@@ -205,8 +196,8 @@ async fn a_refresh_token_is_good_once_and_a_second_use_ends_the_session() {
     app.identity().get_caller(with_token(&third.access_token, pb::GetCallerRequest {})).await.unwrap();
 
     // Somebody has stolen the second one: the session is over for both.
-    assert_eq!(refused(refresh(&app, &second.refresh_token).await), unauthenticated());
-    assert_eq!(refused(refresh(&app, &third.refresh_token).await), unauthenticated());
+    assert_eq!(refusal(refresh(&app, &second.refresh_token).await), unauthenticated());
+    assert_eq!(refusal(refresh(&app, &third.refresh_token).await), unauthenticated());
     assert_eq!(app.count("select count(*) from audit where reason = 'REFRESH_TOKEN_REUSED'").await, 1);
     // Another session of the same user goes on.
     let other = app.identity().sign_in(sign_in("dana@example.com", PASSWORD, "")).await.unwrap();
@@ -221,7 +212,7 @@ async fn of_many_who_use_one_refresh_token_at_most_one_goes_on() {
     let answers = futures::future::join_all(attempts).await;
     let won: Vec<_> = answers.into_iter().filter_map(Result::ok).collect();
     assert_eq!(won.len(), 1);
-    assert_eq!(refused(refresh(&app, &won[0].refresh_token).await), unauthenticated());
+    assert_eq!(refusal(refresh(&app, &won[0].refresh_token).await), unauthenticated());
 }
 
 #[tokio::test]
@@ -231,7 +222,7 @@ async fn a_session_ends_when_it_is_told_to_and_when_it_rests_too_long() {
     let (status, _) =
         app.post_to("/api/auth/signout", None, &json!({"refresh_token": session.refresh_token})).await;
     assert_eq!(status, 204);
-    assert_eq!(refused(refresh(&app, &session.refresh_token).await), unauthenticated());
+    assert_eq!(refusal(refresh(&app, &session.refresh_token).await), unauthenticated());
     // What is no token is answered as one that is.
     for nothing in ["", "fdr_nonsense", &session.refresh_token[1..]] {
         let (status, _) = app.post_to("/api/auth/signout", None, &json!({"refresh_token": nothing})).await;
@@ -256,7 +247,7 @@ async fn an_access_token_is_good_for_a_quarter_of_an_hour() {
     app.app.clock.advance(SignedDuration::from_secs(899));
     assert_eq!(ask().await.unwrap().into_inner().profile.unwrap().full_name, "Dana Admin");
     app.app.clock.advance(SignedDuration::from_secs(1));
-    assert_eq!(refused(ask().await), unauthenticated());
+    assert_eq!(refusal(ask().await), unauthenticated());
 }
 
 #[tokio::test]
@@ -264,7 +255,7 @@ async fn whoever_is_no_user_has_no_profile() {
     let app = TestApp::start().await;
     let clinic = app.clinic().await;
     let answer = app.identity().get_profile(with_token(&clinic.admin, pb::GetProfileRequest {})).await;
-    assert_eq!(refused(answer), (Code::NotFound, "PROFILE_NOT_FOUND".to_owned()));
+    assert_eq!(refusal(answer), (Code::NotFound, "PROFILE_NOT_FOUND".to_owned()));
 }
 
 #[tokio::test]

@@ -6,15 +6,10 @@ use tonic::{Code, Status};
 
 use crate::harness::{
     TestApp,
-    fixtures::reason,
+    fixtures::{reason, refusal},
     people::{PASSWORD, sign_in},
     with_token,
 };
-
-fn refused<T>(answer: Result<T, Status>) -> (Code, String) {
-    let status = answer.err().expect("a refusal");
-    (status.code(), reason(&status))
-}
 
 async fn members(app: &TestApp, admin: &str) -> Vec<(String, pb::Role)> {
     let list = pb::ListMembersRequest::default();
@@ -42,7 +37,7 @@ async fn an_invitation_makes_a_member_once() {
     let admin = app.sign_up("dana@example.com").await.session.unwrap().access_token;
     let invitation = invite(&app, &admin, "Sam@Example.com", pb::Role::Staff).await.unwrap();
     // What is wrong with the password is told, and costs the invitation nothing.
-    assert_eq!(refused(accept(&app, &invitation, "short").await).1, "INVALID_ARGUMENT");
+    assert_eq!(refusal(accept(&app, &invitation, "short").await).1, "INVALID_ARGUMENT");
     let racers = (0..4).map(|_| accept(&app, &invitation, PASSWORD));
     let answers = futures::future::join_all(racers).await;
     let sessions: Vec<_> = answers.into_iter().filter_map(Result::ok).collect();
@@ -59,11 +54,11 @@ async fn an_invitation_makes_a_member_once() {
     app.identity().sign_in(sign_in("sam@example.com", PASSWORD, "")).await.unwrap();
     // Staff may not do what is an administrator's.
     let by_staff = invite(&app, &sessions[0].access_token, "eve@example.com", pb::Role::Admin).await;
-    assert_eq!(refused(by_staff), (Code::PermissionDenied, "ROLE_TOO_SMALL".to_owned()));
+    assert_eq!(refusal(by_staff), (Code::PermissionDenied, "ROLE_TOO_SMALL".to_owned()));
     // A second invitation finds that they are one already.
     let again = invite(&app, &admin, "sam@example.com", pb::Role::Admin).await.unwrap();
     assert_eq!(
-        refused(accept(&app, &again, PASSWORD).await),
+        refusal(accept(&app, &again, PASSWORD).await),
         (Code::FailedPrecondition, "ALREADY_A_MEMBER".to_owned())
     );
 }
@@ -76,15 +71,15 @@ async fn an_invitation_that_is_not_good_is_one_refusal() {
     let mut forged = invitation.clone();
     forged.replace_range(60..61, if &forged[60..61] == "a" { "b" } else { "a" });
     for wrong in ["", "fdi_x", &forged, "fdk_x"] {
-        assert_eq!(refused(accept(&app, wrong, PASSWORD).await).0, Code::Unauthenticated, "{wrong}");
+        assert_eq!(refusal(accept(&app, wrong, PASSWORD).await).0, Code::Unauthenticated, "{wrong}");
     }
     app.app.clock.advance(SignedDuration::from_hours(24 * 7));
-    assert_eq!(refused(accept(&app, &invitation, PASSWORD).await).0, Code::Unauthenticated);
+    assert_eq!(refusal(accept(&app, &invitation, PASSWORD).await).0, Code::Unauthenticated);
     // Agents have keys, and are nobody's members.
     let admin = app.identity().sign_in(sign_in("dana@example.com", PASSWORD, "")).await.unwrap().into_inner();
     let admin = admin.session.unwrap().access_token;
     for role in [pb::Role::Agent, pb::Role::Unspecified] {
-        assert_eq!(refused(invite(&app, &admin, "sam@example.com", role).await).1, "INVALID_ARGUMENT");
+        assert_eq!(refusal(invite(&app, &admin, "sam@example.com", role).await).1, "INVALID_ARGUMENT");
     }
 }
 
@@ -94,7 +89,7 @@ async fn whoever_has_signed_up_joins_with_the_password_that_they_have() {
     let admin = app.sign_up("dana@example.com").await.session.unwrap().access_token;
     let own = app.sign_up("sam@example.com").await.session.unwrap().profile.unwrap().org_id;
     let invitation = invite(&app, &admin, "sam@example.com", pb::Role::Provider).await.unwrap();
-    assert_eq!(refused(accept(&app, &invitation, "another password").await).0, Code::Unauthenticated);
+    assert_eq!(refusal(accept(&app, &invitation, "another password").await).0, Code::Unauthenticated);
     let joined = accept(&app, &invitation, PASSWORD).await.unwrap().profile.unwrap().org_id;
     assert_ne!(own, joined);
     // From now on it has to be said where to.
@@ -124,13 +119,13 @@ async fn a_role_changes_with_the_next_token_and_a_removed_member_is_gone() {
     let remove = pb::RemoveMemberRequest { user_id: user_id.clone() };
     app.identity().remove_member(with_token(&admin, remove.clone())).await.unwrap();
     let refresh = pb::RefreshSessionRequest { refresh_token: sam.refresh_token };
-    assert_eq!(refused(app.identity().refresh_session(refresh).await).0, Code::Unauthenticated);
+    assert_eq!(refusal(app.identity().refresh_session(refresh).await).0, Code::Unauthenticated);
     assert_eq!(
-        refused(app.identity().sign_in(sign_in("sam@example.com", PASSWORD, "")).await).0,
+        refusal(app.identity().sign_in(sign_in("sam@example.com", PASSWORD, "")).await).0,
         Code::Unauthenticated
     );
     let again = app.identity().remove_member(with_token(&admin, remove)).await;
-    assert_eq!(refused(again), (Code::NotFound, "MEMBER_NOT_FOUND".to_owned()));
+    assert_eq!(refusal(again), (Code::NotFound, "MEMBER_NOT_FOUND".to_owned()));
 }
 
 #[tokio::test]
@@ -164,5 +159,5 @@ async fn the_last_administrator_stays_whoever_tries_at_the_same_time() {
     let token = if left == dana_id { &dana.access_token } else { &sam.access_token };
     let demote = pb::UpdateMemberRoleRequest { user_id: left, role: pb::Role::Staff.into() };
     let answer = app.identity().update_member_role(with_token(token, demote)).await;
-    assert_eq!(refused(answer), (Code::FailedPrecondition, "LAST_ADMIN".to_owned()));
+    assert_eq!(refusal(answer), (Code::FailedPrecondition, "LAST_ADMIN".to_owned()));
 }

@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 
 use crate::harness::{
     TestApp,
-    fixtures::{Clinic, VapiCall, reason},
+    fixtures::{Clinic, VapiCall, refusal, unauthenticated},
     people::signature,
     with_token,
 };
@@ -45,15 +45,6 @@ struct Plan {
 
 fn vectors() -> Vec<Vector> {
     serde_json::from_str(include_str!("../corpus/hmac-vectors.json")).unwrap()
-}
-
-fn refused<T>(answer: Result<T, Status>) -> (Code, String) {
-    let status = answer.err().expect("a refusal");
-    (status.code(), reason(&status))
-}
-
-fn unauthenticated() -> (Code, String) {
-    (Code::Unauthenticated, "UNAUTHENTICATED".to_owned())
 }
 
 fn body() -> String {
@@ -305,7 +296,7 @@ async fn secrets_are_encrypted_anew_while_they_are_used() {
 }
 
 #[tokio::test]
-async fn a_plan_that_would_not_protect_is_refused() {
+async fn a_plan_that_would_not_protect_is_refusal() {
     let app = TestApp::start().await;
     let clinic = app.clinic().await;
     let body = json!({"name": "Vapi", "secret": "short", "plan": {
@@ -343,13 +334,13 @@ async fn a_whole_webhook_fits_and_nothing_else_is_that_large() {
     let large = "x".repeat(4 << 20);
     app.exchange(&id, &signature(SECRET, &large), &large).await.unwrap();
     let larger = "x".repeat(5 << 20);
-    assert_eq!(refused(app.exchange(&id, &signature(SECRET, &larger), &larger).await).1, "TOO_LARGE");
+    assert_eq!(refusal(app.exchange(&id, &signature(SECRET, &larger), &larger).await).1, "TOO_LARGE");
     let sign_in = crate::harness::people::sign_in("dana@example.com", &"x".repeat(300 << 10), "");
     assert_eq!(
-        refused(app.identity().sign_in(sign_in).await),
+        refusal(app.identity().sign_in(sign_in).await),
         (Code::InvalidArgument, "TOO_LARGE".to_owned())
     );
     let get = pb::GetClinicRequest { clinic_id: "x".repeat(300 << 10) };
-    assert_eq!(refused(app.clinics().get_clinic(with_token(&clinic.admin, get)).await).1, "TOO_LARGE");
-    assert_eq!(refused(app.exchange(&id, "", "").await), unauthenticated());
+    assert_eq!(refusal(app.clinics().get_clinic(with_token(&clinic.admin, get)).await).1, "TOO_LARGE");
+    assert_eq!(refusal(app.exchange(&id, "", "").await), unauthenticated());
 }

@@ -35,6 +35,24 @@ impl PageSize {
     }
 }
 
+/// A page, and where the next one begins.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// The place of its last thing, where more follow.
+    pub next: Option<Position>,
+}
+
+/// How many things a list shows, and after which, where it is asked for nothing else.
+#[derive(Clone, Copy, Debug)]
+pub struct PageRequest {
+    /// How many.
+    pub size: PageSize,
+    /// After which.
+    pub after: Option<Position>,
+}
+
 /// The last thing of the page before, by its place in the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {

@@ -8,15 +8,12 @@ use crate::{
     domain::{
         ids::{AgentKeyId, ClinicId},
         machine::AgentKey,
-        page::Position,
+        page::{Page, Position},
         scope::Scope,
         text::Name,
     },
     error::{Error, Result},
-    ops::{
-        manage_agent_keys::{CreateAgentKey, ListAgentKeys, NewAgentKey},
-        read_appointments::Page,
-    },
+    ops::manage_agent_keys::{CreateAgentKey, NewAgentKey},
 };
 
 /// A key for more clinics than this is one for all of them.
@@ -61,17 +58,6 @@ impl TryFrom<pb::CreateAgentKeyRequest> for CreateAgentKey {
         let scope = check.scope(scope);
         let expires_at = check.optional_time("expire_time", expire_time);
         check.finish(name.zip(scope).map(|(name, scope)| Self { name, scope, expires_at }))
-    }
-}
-
-impl TryFrom<pb::ListAgentKeysRequest> for ListAgentKeys {
-    type Error = Error;
-
-    fn try_from(request: pb::ListAgentKeysRequest) -> Result<Self> {
-        let pb::ListAgentKeysRequest { page_size, page_token } = request;
-        let mut check = Check::default();
-        let page = check.page(page_size, &page_token);
-        check.finish(page.map(|(size, after)| Self { size, after }))
     }
 }
 

@@ -3,14 +3,11 @@
 use proto::booking::v1 as pb;
 
 use super::convert::timestamp;
-use crate::{
-    domain::{
-        appointment::{Appointment, CalendarSync, State, SyncStatus},
-        page::Position,
-        patient::Patient,
-        spoken,
-    },
-    ops::read_appointments::Page,
+use crate::domain::{
+    appointment::{Appointment, CalendarSync, State, SyncStatus},
+    page::{Page, Position},
+    patient::Patient,
+    spoken,
 };
 
 /// The state that a filter asks for; `None`: any.

@@ -11,12 +11,13 @@ use crate::{
     access::LIST_AUDIT_EVENTS,
     app::App,
     db::audit_events::Filter,
-    domain::{audit_event::AuditEvent, page::Position, text},
-    error::{Error, Result},
-    ops::{
-        list_audit_events::{ListAuditEvents, list_audit_events},
-        read_appointments::Page,
+    domain::{
+        audit_event::AuditEvent,
+        page::{Page, Position},
+        text,
     },
+    error::{Error, Result},
+    ops::list_audit_events::{ListAuditEvents, list_audit_events},
 };
 
 const LONGEST_WORD: usize = 200;

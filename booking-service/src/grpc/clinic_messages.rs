@@ -9,14 +9,11 @@ use crate::{
         clinic::{self, Clinic},
         idempotency::Fingerprint,
         ids::ClinicId,
-        page::Position,
+        page::{Page, Position},
         text::Name,
     },
     error::{Error, Result},
-    ops::{
-        manage_clinics::{CreateClinic, ListClinics},
-        read_appointments::Page,
-    },
+    ops::manage_clinics::CreateClinic,
 };
 
 impl TryFrom<pb::CreateClinicRequest> for CreateClinic {
@@ -41,17 +38,6 @@ impl TryFrom<pb::GetClinicRequest> for ClinicId {
         let mut check = Check::default();
         let id = check.id("clinic_id", &clinic_id);
         check.finish(id)
-    }
-}
-
-impl TryFrom<pb::ListClinicsRequest> for ListClinics {
-    type Error = Error;
-
-    fn try_from(request: pb::ListClinicsRequest) -> Result<Self> {
-        let pb::ListClinicsRequest { page_size, page_token } = request;
-        let mut check = Check::default();
-        let page = check.page(page_size, &page_token);
-        check.finish(page.map(|(size, after)| Self { size, after }))
     }
 }
 

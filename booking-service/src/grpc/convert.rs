@@ -7,7 +7,7 @@ use proto::booking::v1::{self as pb, slot_choice};
 
 use crate::{
     domain::{
-        page::{PageSize, Position},
+        page::{PageRequest, PageSize, Position},
         slot::{OpenSlot, Slot, SlotChoice, USUAL_DURATION},
         spoken,
         when::When,
@@ -93,6 +93,24 @@ impl Check {
         }
     }
 }
+
+/// Lists that are asked for nothing else than a page.
+macro_rules! page_requests {
+    ($($message:ident),*) => {
+        $(impl TryFrom<pb::$message> for PageRequest {
+            type Error = Error;
+
+            fn try_from(request: pb::$message) -> Result<Self> {
+                let pb::$message { page_size, page_token } = request;
+                let mut check = Check::default();
+                let page = check.page(page_size, &page_token);
+                check.finish(page.map(|(size, after)| Self { size, after }))
+            }
+        })*
+    };
+}
+
+page_requests!(ListAgentKeysRequest, ListClinicsRequest, ListMembersRequest, ListWebhookCredentialsRequest);
 
 fn instant(time: prost_types::Timestamp) -> Result<Timestamp, String> {
     let prost_types::Timestamp { seconds, nanos } = time;

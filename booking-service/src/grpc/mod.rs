@@ -10,6 +10,7 @@ mod clinics;
 mod convert;
 mod identity;
 mod identity_messages;
+mod member_messages;
 mod provider_messages;
 mod status;
 mod webhook_messages;

@@ -9,14 +9,11 @@ use crate::{
         clinic::ProviderRecord,
         idempotency::Fingerprint,
         ids::{ClinicId, ProviderId},
-        page::Position,
+        page::{Page, Position},
         text::Name,
     },
     error::{Error, Result},
-    ops::{
-        manage_providers::{AssignProvider, CreateProvider, ListProviders},
-        read_appointments::Page,
-    },
+    ops::manage_providers::{AssignProvider, CreateProvider, ListProviders},
 };
 
 /// A provider who works at more clinics than this is a mistake.

@@ -11,17 +11,14 @@ use crate::{
     domain::{
         machine::WebhookCredential,
         opaque_key::WebhookCredentialId,
-        page::Position,
+        page::{Page, Position},
         signature_plan::{Algorithm, Encoding, SignaturePlan, SignedRequest},
         text::Name,
     },
     error::{Error, Result},
     ops::{
         exchange_webhook_signature::{ExchangeWebhookSignature, Exchanged, LIFETIME},
-        manage_webhook_credentials::{
-            CreateWebhookCredential, ListWebhookCredentials, NewSecret, RotateWebhookSecret,
-        },
-        read_appointments::Page,
+        manage_webhook_credentials::{CreateWebhookCredential, NewSecret, RotateWebhookSecret},
     },
 };
 
@@ -102,17 +99,6 @@ impl TryFrom<pb::CreateWebhookCredentialRequest> for CreateWebhookCredential {
         let secret = check.secret(secret);
         let command = || Some(Self { name: name?, plan: plan?, scope: scope?, secret });
         check.finish(command())
-    }
-}
-
-impl TryFrom<pb::ListWebhookCredentialsRequest> for ListWebhookCredentials {
-    type Error = Error;
-
-    fn try_from(request: pb::ListWebhookCredentialsRequest) -> Result<Self> {
-        let pb::ListWebhookCredentialsRequest { page_size, page_token } = request;
-        let mut check = Check::default();
-        let page = check.page(page_size, &page_token);
-        check.finish(page.map(|(size, after)| Self { size, after }))
     }
 }
 

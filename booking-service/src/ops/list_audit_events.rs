@@ -10,10 +10,9 @@ use crate::{
     },
     domain::{
         audit_event::AuditEvent,
-        page::{PageSize, Position},
+        page::{Page, PageSize, Position},
     },
     error::Result,
-    ops::read_appointments::Page,
 };
 
 /// Which events, and how many.

@@ -15,12 +15,11 @@ use crate::{
         ids::AgentKeyId,
         machine::AgentKey,
         opaque_key::{KeyKind, OpaqueKey},
-        page::{PageSize, Position},
+        page::{Page, PageRequest, Position},
         scope::Scope,
         text::Name,
     },
     error::{Error, Resource, Result},
-    ops::read_appointments::Page,
 };
 
 /// The key to make.
@@ -41,15 +40,6 @@ pub struct NewAgentKey {
     pub key: AgentKey,
     /// The key itself: shown this once.
     pub secret: OpaqueKey,
-}
-
-/// How many, and after which.
-#[derive(Clone, Copy, Debug)]
-pub struct ListAgentKeys {
-    /// How many.
-    pub size: PageSize,
-    /// After which.
-    pub after: Option<Position>,
 }
 
 /// Makes a key; its secret is shown this once.
@@ -82,8 +72,8 @@ pub async fn create_agent_key(app: &App, caller: &Caller, command: CreateAgentKe
 
 /// A page of keys.
 #[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
-pub async fn list_agent_keys(app: &App, caller: &Caller, command: ListAgentKeys) -> Result<Page<AgentKey>> {
-    let ListAgentKeys { size, after } = command;
+pub async fn list_agent_keys(app: &App, caller: &Caller, command: PageRequest) -> Result<Page<AgentKey>> {
+    let PageRequest { size, after } = command;
     let mut tx = app.db.auth_tx(caller).await?;
     let mut items = agent_keys::list(&mut tx, after.map(|after| after.id), size.and_one_more()).await?;
     let next = size.cut(&mut items).map(|last| Position { at: last.created_at, id: last.id.into() });

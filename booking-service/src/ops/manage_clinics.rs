@@ -15,11 +15,10 @@ use crate::{
         clinic::Clinic,
         idempotency::Fingerprint,
         ids::ClinicId,
-        page::{PageSize, Position},
+        page::{Page, PageRequest, Position},
         text::Name,
     },
     error::{Error, Result},
-    ops::read_appointments::Page,
 };
 
 /// The clinic to open.
@@ -31,15 +30,6 @@ pub struct CreateClinic {
     pub zone: TimeZone,
     /// Knows the request again.
     pub fingerprint: Fingerprint,
-}
-
-/// How many, and after which.
-#[derive(Clone, Copy, Debug)]
-pub struct ListClinics {
-    /// How many.
-    pub size: PageSize,
-    /// After which.
-    pub after: Option<Position>,
 }
 
 /// Opens a clinic, or answers with the one that the same request opened before.
@@ -70,8 +60,8 @@ pub async fn get_clinic(app: &App, caller: &Caller, id: ClinicId) -> Result<Clin
 
 /// A page of clinics.
 #[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
-pub async fn list_clinics(app: &App, caller: &Caller, command: ListClinics) -> Result<Page<Clinic>> {
-    let ListClinics { size, after } = command;
+pub async fn list_clinics(app: &App, caller: &Caller, command: PageRequest) -> Result<Page<Clinic>> {
+    let PageRequest { size, after } = command;
     let mut tx = app.db.tenant_tx(caller).await?;
     let mut items = clinics::list(&mut tx, after.map(|after| after.id), size.and_one_more()).await?;
     let next = size.cut(&mut items).map(|last| Position { at: last.created_at, id: last.id.into() });

@@ -16,11 +16,11 @@ use crate::{
         ids::{InvitationId, UserId},
         member::Member,
         opaque_key::{KeyKind, OpaqueKey},
-        page::{PageSize, Position},
+        page::{Page, PageRequest, Position},
         patient::Email,
     },
     error::{Error, Resource, Result},
-    ops::{Done, read_appointments::Page},
+    ops::Done,
 };
 
 /// How long an invitation is good.
@@ -42,15 +42,6 @@ pub struct Invited {
     pub key: OpaqueKey,
     /// Until when it is good.
     pub expires_at: Timestamp,
-}
-
-/// How many, and after which.
-#[derive(Clone, Copy, Debug)]
-pub struct ListMembers {
-    /// How many.
-    pub size: PageSize,
-    /// After which.
-    pub after: Option<Position>,
 }
 
 /// Who, and what they may do from now on.
@@ -80,8 +71,8 @@ pub async fn invite_member(app: &App, caller: &Caller, command: InviteMember) ->
 
 /// A page of members.
 #[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
-pub async fn list_members(app: &App, caller: &Caller, command: ListMembers) -> Result<Page<Member>> {
-    let ListMembers { size, after } = command;
+pub async fn list_members(app: &App, caller: &Caller, command: PageRequest) -> Result<Page<Member>> {
+    let PageRequest { size, after } = command;
     let mut tx = app.db.auth_tx(caller).await?;
     let mut items = profiles::list(&mut tx, after.map(|after| after.id), size.and_one_more()).await?;
     let next = size.cut(&mut items).map(|last| Position { at: last.created_at, id: last.user.into() });

@@ -15,11 +15,10 @@ use crate::{
         clinic::ProviderRecord,
         idempotency::Fingerprint,
         ids::{ClinicId, ProviderId},
-        page::{PageSize, Position},
+        page::{Page, PageSize, Position},
         text::Name,
     },
     error::{Error, Resource, Result},
-    ops::read_appointments::Page,
 };
 
 /// The provider to add.

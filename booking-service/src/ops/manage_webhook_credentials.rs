@@ -22,13 +22,12 @@ use crate::{
         ids::AuditId,
         machine::WebhookCredential,
         opaque_key::WebhookCredentialId,
-        page::{PageSize, Position},
+        page::{Page, PageRequest, Position},
         scope::Scope,
         signature_plan::SignaturePlan,
         text::Name,
     },
     error::{Error, Resource, Result},
-    ops::read_appointments::Page,
 };
 
 /// How long the old secret is believed after a rotation.
@@ -56,15 +55,6 @@ pub struct NewSecret {
     pub credential: WebhookCredential,
     /// What the sender signs with: shown this once.
     pub secret: SecretString,
-}
-
-/// How many, and after which.
-#[derive(Clone, Copy, Debug)]
-pub struct ListWebhookCredentials {
-    /// How many.
-    pub size: PageSize,
-    /// After which.
-    pub after: Option<Position>,
 }
 
 /// Which gets a new secret.
@@ -111,9 +101,9 @@ pub async fn create_webhook_credential(
 pub async fn list_webhook_credentials(
     app: &App,
     caller: &Caller,
-    command: ListWebhookCredentials,
+    command: PageRequest,
 ) -> Result<Page<WebhookCredential>> {
-    let ListWebhookCredentials { size, after } = command;
+    let PageRequest { size, after } = command;
     let mut tx = app.db.auth_tx(caller).await?;
     let found = webhook_credentials::list(&mut tx, after.map(|after| after.id), size.and_one_more()).await?;
     let mut items: Vec<_> = found.into_iter().map(|sealed| sealed.credential).collect();

@@ -15,7 +15,7 @@ use crate::{
         appointment::Appointment,
         confirmation_code::ConfirmationCode,
         ids::AppointmentId,
-        page::{PageSize, Position},
+        page::{Page, PageSize, Position},
         patient::Phone,
     },
     error::{Error, Resource, Result},
@@ -41,15 +41,6 @@ pub struct ListAppointments {
     pub size: PageSize,
     /// After which.
     pub after: Option<Position>,
-}
-
-/// A page, and where the next one begins.
-#[derive(Clone, Debug)]
-pub struct Page<T> {
-    /// What is on it.
-    pub items: Vec<T>,
-    /// The place of its last thing, where more follow.
-    pub next: Option<Position>,
 }
 
 /// One appointment.

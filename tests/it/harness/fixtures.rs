@@ -15,7 +15,7 @@ use proto::booking::v1::{
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tonic::{Status, transport::Channel};
+use tonic::{Code, Status, transport::Channel};
 use tonic_types::StatusExt as _;
 
 use super::{TestApp, token_at, with_metadata, with_token};
@@ -211,4 +211,15 @@ pub(crate) fn instant(text: &str) -> prost_types::Timestamp {
 /// The stable reason of a refusal.
 pub(crate) fn reason(status: &Status) -> String {
     status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
+}
+
+/// Code and reason of a refusal; whatever else came is a failure of the test.
+pub(crate) fn refusal<T>(answer: Result<T, Status>) -> (Code, String) {
+    let status = answer.err().expect("a refusal");
+    (status.code(), reason(&status))
+}
+
+/// The one refusal of a credential.
+pub(crate) fn unauthenticated() -> (Code, String) {
+    (Code::Unauthenticated, "UNAUTHENTICATED".to_owned())
 }
