@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::SignedDuration;
 use proto::booking::v1 as pb;
 use serde_json::json;
-use tonic::{Code, Status};
+use tonic::Code;
 
 use crate::harness::{
     TestApp,

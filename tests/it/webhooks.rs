@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use proto::booking::v1 as pb;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tonic::{Code, Status};
+use tonic::Code;
 
 use crate::harness::{
     TestApp,
