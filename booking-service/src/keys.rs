@@ -171,6 +171,31 @@ mod tests {
     }
 
     #[test]
+    fn a_key_file_that_changed_is_read_again_and_a_broken_one_is_told() {
+        let path = std::env::temp_dir().join(format!("frontdesk-keys-{}", std::process::id()));
+        let [old, new] = [KeyPurpose::Signing; 2].map(|purpose| new_key(purpose).unwrap());
+        let settings = KeySettings {
+            issuer: "frontdesk".to_owned(),
+            signing_keys: Some(format!("@{}", path.display()).into()),
+            secret_keys: Some(new_key(KeyPurpose::Secret).unwrap().into()),
+            trusted_issuers: None,
+            development: Development { dev_issuer: false, dev_key: "unused".into() },
+        };
+        let load = |text: &str| {
+            fs::write(&path, text).unwrap();
+            Keys::load(&settings)
+                .map(|keys| keys.issuer.keys.iter().map(|key| key.id.clone()).collect::<Vec<_>>())
+        };
+        let before = load(&old).unwrap();
+        let after = load(&format!("{new}\n{old}\n")).unwrap();
+        assert_eq!((before.len(), after.len(), &after[1]), (1, 2, &before[0]));
+        let told = load("broken").unwrap_err().to_string();
+        assert!(told.contains("BOOKING_SIGNING_KEYS"), "{told}");
+        fs::remove_file(&path).unwrap();
+        assert!(Keys::load(&settings).is_err());
+    }
+
+    #[test]
     fn an_operators_own_tools_make_keys_too() {
         // openssl genpkey -algorithm ed25519 -outform DER | base64, which has no public half in it.
         let theirs = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g";

@@ -258,4 +258,15 @@ async fn the_limits_of_a_new_key_are_the_organisations_own() {
     assert_eq!(app.post_to("/api/agent-keys", None, &misspelled).await.0, 401);
     assert_eq!(app.post_to("/api/agent-keys", Some(&clinic.voice), &json!({"name": "x"})).await.0, 403);
     assert_eq!(app.count("select count(*) from agent_key").await, 0);
+    // An address that is no text is a problem like any other.
+    for (method, path) in [
+        ("DELETE", "/api/agent-keys/%FF"),
+        ("DELETE", "/api/webhook-credentials/%FF"),
+        ("GET", "/api/agent-keys?page_size=x"),
+    ] {
+        let url = format!("{}{path}", app.gateway);
+        let request = app.http.request(method.parse().unwrap(), url).bearer_auth(&clinic.admin);
+        let problem: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(problem["reason"], "UNREADABLE", "{path}");
+    }
 }

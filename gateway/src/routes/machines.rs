@@ -2,7 +2,10 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
     response::{IntoResponse as _, Response},
 };
 use http::StatusCode;
@@ -22,6 +25,7 @@ pub(super) struct Page {
 }
 
 type AskedPage = Result<Query<Page>, QueryRejection>;
+type AskedId = Result<Path<String>, PathRejection>;
 
 pub(super) async fn create_agent_key(State(app): State<App>, incoming: Incoming) -> Response {
     let message = Fields::of(&incoming).and_then(|mut fields| {
@@ -57,12 +61,11 @@ pub(super) async fn list_agent_keys(State(app): State<App>, page: AskedPage, inc
     }))
 }
 
-pub(super) async fn revoke_agent_key(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    incoming: Incoming,
-) -> Response {
-    let message = pb::RevokeAgentKeyRequest { agent_key_id: id };
+pub(super) async fn revoke_agent_key(State(app): State<App>, id: AskedId, incoming: Incoming) -> Response {
+    let message = match named(id) {
+        Ok(agent_key_id) => pb::RevokeAgentKeyRequest { agent_key_id },
+        Err(problem) => return incoming.refuse(&app, problem).await,
+    };
     let revoked = app.upstream.revoke_agent_key(&incoming.context, message).await;
     incoming.respond(
         revoked
@@ -114,13 +117,13 @@ pub(super) async fn list_webhook_credentials(
 
 pub(super) async fn rotate_webhook_secret(
     State(app): State<App>,
-    Path(id): Path<String>,
+    id: AskedId,
     incoming: Incoming,
 ) -> Response {
     let message = Fields::of(&incoming).and_then(|mut fields| {
         let secret = fields.text("secret");
         fields.finish()?;
-        Ok(pb::RotateWebhookSecretRequest { webhook_credential_id: id, secret })
+        Ok(pb::RotateWebhookSecretRequest { webhook_credential_id: named(id)?, secret })
     });
     let message = match message {
         Ok(message) => message,
@@ -135,10 +138,13 @@ pub(super) async fn rotate_webhook_secret(
 
 pub(super) async fn revoke_webhook_credential(
     State(app): State<App>,
-    Path(id): Path<String>,
+    id: AskedId,
     incoming: Incoming,
 ) -> Response {
-    let message = pb::RevokeWebhookCredentialRequest { webhook_credential_id: id };
+    let message = match named(id) {
+        Ok(webhook_credential_id) => pb::RevokeWebhookCredentialRequest { webhook_credential_id },
+        Err(problem) => return incoming.refuse(&app, problem).await,
+    };
     let revoked = app.upstream.revoke_webhook_credential(&incoming.context, message).await;
     incoming.respond(revoked.map_err(Into::into).map(|revoked| {
         Json(webhook_credential(revoked.webhook_credential.unwrap_or_default())).into_response()
@@ -147,6 +153,10 @@ pub(super) async fn revoke_webhook_credential(
 
 fn asked(page: AskedPage) -> Result<Page, Problem> {
     page.map(|Query(page)| page).map_err(|_| Problem::unreadable("page_size is not a number"))
+}
+
+fn named(id: AskedId) -> Result<String, Problem> {
+    id.map(|Path(id)| id).map_err(|_| Problem::unreadable("the id is not text"))
 }
 
 fn scope(fields: &mut Fields) -> pb::MachineScope {
