@@ -115,7 +115,7 @@ grant select, insert on app_user to frontdesk_auth;
 grant select, insert, delete on membership to frontdesk_auth;
 grant select, insert, delete on profile to frontdesk_auth;
 grant update (role, version) on profile to frontdesk_auth;
-grant select, insert on invitation to frontdesk_auth;
+grant select, insert, delete on invitation to frontdesk_auth;
 grant update (accepted_at) on invitation to frontdesk_auth;
 grant select, insert, delete on refresh_token to frontdesk_auth;
 grant update (used_at, revoked_at) on refresh_token to frontdesk_auth;

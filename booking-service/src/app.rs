@@ -12,6 +12,8 @@ use crate::{
     limits::Limits,
     metrics::Metrics,
     passwords::Passwords,
+    standing::Standings,
+    turns::Turns,
 };
 
 /// Cheap to clone.
@@ -27,8 +29,12 @@ pub struct App {
     pub keys: CurrentKeys,
     /// The machines that were here a moment ago.
     pub agents: AgentKeys,
+    /// What the bearers of tokens were a moment ago.
+    pub standings: Standings,
     /// Hashes passwords.
     pub passwords: Passwords,
+    /// Hashes webhooks, which can be large.
+    pub webhooks: Turns,
     /// How much is too much.
     pub limits: Limits,
     /// What is counted.
@@ -45,7 +51,9 @@ impl App {
             codes: Codes::default(),
             keys: CurrentKeys::new(keys),
             agents: AgentKeys::default(),
+            standings: Standings::default(),
             passwords: Passwords::default(),
+            webhooks: Turns::default(),
             limits: Limits::new(rates),
             metrics,
         }

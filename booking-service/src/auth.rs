@@ -29,7 +29,10 @@ use crate::{
     error::{Error, Result},
     grpc::reason,
     metrics::{Outcome, UnderWay},
-    ops::authenticate_agent::{Refused, authenticate_agent},
+    ops::{
+        authenticate_agent::{Refused, authenticate_agent},
+        authenticate_bearer::authenticate_bearer,
+    },
 };
 
 /// Requests that answer this much before the client gives up can still be heard.
@@ -156,7 +159,8 @@ async fn verified(app: &App, headers: &HeaderMap) -> Result<Caller, Refused> {
     if OpaqueKey::looks_like(KeyKind::AgentKey, credential) {
         return authenticate_agent(app, credential).await;
     }
-    app.keys.get().verifier.verify(credential, app.clock.now()).await.map_err(Refused::Key)
+    let caller = app.keys.get().verifier.verify(credential, app.clock.now()).await.map_err(Refused::Key)?;
+    authenticate_bearer(app, caller).await
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, &'static str> {

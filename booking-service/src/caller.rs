@@ -20,6 +20,8 @@ pub struct Caller {
     pub org: OrgId,
     /// A user or a machine, as the credential names it.
     pub subject: Arc<str>,
+    /// The user, where it is one of ours.
+    pub user: Option<UserId>,
     /// What they may do.
     pub role: Role,
     /// What the credential is limited to.
@@ -104,6 +106,7 @@ impl Caller {
         Self {
             org,
             subject: "system".into(),
+            user: None,
             role: Role::Admin,
             scope: Arc::default(),
             request: RequestContext::default(),
@@ -112,7 +115,14 @@ impl Caller {
 
     /// A user who has just been let in.
     pub fn user(org: OrgId, user: UserId, role: Role, request: &RequestContext) -> Self {
-        Self { org, subject: user.to_string().into(), role, scope: Arc::default(), request: request.clone() }
+        Self {
+            org,
+            subject: user.to_string().into(),
+            user: Some(user),
+            role,
+            scope: Arc::default(),
+            request: request.clone(),
+        }
     }
 
     /// Nobody yet: looks for whom a key of this organisation stands for.

@@ -46,7 +46,8 @@ impl CurrentKeys {
     }
 
     /// These take the place of those before.
-    pub fn replace(&self, keys: Keys) {
+    pub fn replace(&self, mut keys: Keys) {
+        keys.verifier.take_over(&self.get().verifier);
         self.0.store(Arc::new(keys));
     }
 }
@@ -67,6 +68,10 @@ impl Keys {
         let ders = key_list(signing_keys.as_ref(), KeyPurpose::Signing, development)
             .context(WrongSetting(setting))?;
         let signing: Result<Vec<_>> = ders.iter().map(|der| SigningKey::from_pkcs8(der)).collect();
+        if issuer.trim().is_empty() || issuer == development_issuer::NAME {
+            return Err(anyhow::anyhow!("it is empty, or the development issuer's")
+                .context(WrongSetting("BOOKING_ISSUER")));
+        }
         let issuer = Issuer::new(issuer, signing.context(WrongSetting(setting))?);
         let mut verifier = Verifier::default();
         verifier.trust(&issuer);
@@ -116,7 +121,8 @@ fn key_list(
         return read_list(&value_of(setting)?);
     }
     if !development.dev_issuer {
-        anyhow::bail!("it is not set; `booking-service new-key` makes a key");
+        let purpose = if purpose == KeyPurpose::Signing { "signing" } else { "secret" };
+        anyhow::bail!("it is not set; `booking-service new-key {purpose}` makes a key");
     }
     let name = match purpose {
         KeyPurpose::Signing => "signing.keys",

@@ -27,6 +27,8 @@ pub mod ops;
 pub mod passwords;
 pub mod readiness;
 pub mod server;
+pub mod standing;
 pub mod telemetry;
 pub mod token;
+pub mod turns;
 pub mod vault;

@@ -20,6 +20,9 @@ use crate::{
 /// A burst may bring as much as this many seconds allow.
 const BURST: NonZeroU32 = NonZeroU32::new(4).unwrap();
 
+/// One account can be tried from so many addresses at once: if it were one, whoever keeps trying would lock its owner out.
+const ADDRESSES: NonZeroU32 = NonZeroU32::new(5).unwrap();
+
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Limits(Arc<Inner>);
@@ -44,7 +47,7 @@ impl Limits {
             organisation: RateLimiter::keyed(second(rates.organisation_rate)),
             credential: RateLimiter::keyed(second(rates.credential_rate)),
             attempts: RateLimiter::keyed(Quota::per_minute(rates.sign_in_rate)),
-            account: RateLimiter::keyed(Quota::per_minute(rates.sign_in_rate)),
+            account: RateLimiter::keyed(Quota::per_minute(rates.sign_in_rate.saturating_mul(ADDRESSES))),
             refusals: RateLimiter::keyed(Quota::per_minute(rates.refusal_rate)),
         }))
     }

@@ -1,6 +1,6 @@
 //! The booking service's program: reads the settings, then does what they say.
 
-use std::{process::ExitCode, time::Duration};
+use std::{io::Write as _, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use booking_service::{
@@ -94,10 +94,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Audit(Audit::Seal(config)) => {
-            for seal in audit_seals::seal(&operator(&config, Keys::generate()?).await?).await? {
-                println!("{seal}");
-            }
-            Ok(())
+            let mut out = std::io::stdout().lock();
+            let app = operator(&config, Keys::generate()?).await?;
+            Ok(audit_seals::seal(&app, |seal| writeln!(out, "{seal}").and_then(|()| out.flush())).await?)
         }
         Command::Audit(Audit::Verify(config)) => verify(config).await,
         Command::CreateOrganization(config) => {
@@ -177,12 +176,15 @@ async fn verify(config: config::Verify) -> anyhow::Result<()> {
     };
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     let seals: Vec<Seal> = lines.map(str::parse).collect::<Result<_, _>>().map_err(anyhow::Error::msg)?;
-    let Findings { sound, faults } =
+    let Findings { sound, unsealed, faults } =
         audit_seals::verify(&operator(&config.operator, Keys::generate()?).await?, &seals).await?;
     for fault in &faults {
         println!("{fault}");
     }
-    println!("{sound} rows are as they were sealed; {} seals were compared", seals.len());
+    println!(
+        "{sound} rows are as they were sealed, {unsealed} are not sealed yet; {} seals were compared",
+        seals.len()
+    );
     if seals.is_empty() {
         println!(
             "without a seal that was kept outside of the database, a chain that was made anew is not noticed"

@@ -119,15 +119,15 @@ async fn report_health(app: &App, reporter: &HealthReporter, stop: &Cancellation
 
 /// Refuses what would serve wrongly: a schema that is not ours, a login that sees everything.
 pub async fn check(app: &App, config: &Serve) -> anyhow::Result<()> {
+    if let Some(risk) = app.db.login_risk().await.context("the database cannot be asked who we are")? {
+        bail!(
+            "{risk}: use the addresses that `booking-service bootstrap` prints, or row security would not hold"
+        );
+    }
     let pending =
         app.db.pending_migrations().await.context("the database cannot be asked for its migrations")?;
     if !pending.is_empty() {
         bail!("migrations {pending:?} are pending; run `booking-service migrate` first");
-    }
-    if let Some(risk) = app.db.login_risk().await? {
-        bail!(
-            "{risk}: use the addresses that `booking-service bootstrap` prints, or row security would not hold"
-        );
     }
     if let Some(hole) = readiness::unpatched(app.db.server_version().await?) {
         if config.require_patched_postgres {

@@ -253,6 +253,8 @@ async fn the_limits_of_a_new_key_are_the_organisations_own() {
         problem["invalid_params"].as_array().unwrap().iter().map(|p| p["name"].clone()).collect();
     assert_eq!((status, names), (400, vec![json!("name"), json!("clinic_ids"), json!("tools")]), "{problem}");
     // A limit that is misspelled is no limit, so it is refused; and who is not let in hears of nothing else.
+    let nothing = json!({"name": "x", "tools": []});
+    assert_eq!(app.post_to("/api/agent-keys", Some(&clinic.admin), &nothing).await.0, 400);
     let misspelled = json!({"name": "x", "clinics": [clinic.id]});
     assert_eq!(app.post_to("/api/agent-keys", Some(&clinic.admin), &misspelled).await.0, 400);
     assert_eq!(app.post_to("/api/agent-keys", None, &misspelled).await.0, 401);

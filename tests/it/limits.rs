@@ -96,8 +96,8 @@ async fn one_credential_that_asks_too_much_costs_its_organisation_nothing() {
 async fn an_address_that_tries_to_sign_in_too_often_has_to_wait() {
     let app = app_with(Rates { sign_in_rate: rate(5), ..Rates::UNLIMITED }).await;
     // Of a thousand addresses, each of its own: only one of them is this machine's.
-    let from = |address: &'static str, message: pb::SignInRequest| {
-        let app = &app;
+    let from = |address: &str, message: pb::SignInRequest| {
+        let (app, address) = (&app, address.to_owned());
         async move {
             let mut request = Request::new(message);
             request.metadata_mut().insert("x-client-address", address.parse().unwrap());
@@ -112,21 +112,19 @@ async fn an_address_that_tries_to_sign_in_too_often_has_to_wait() {
         too_many((0..3).map(|_| from("198.51.100.8", sign_in("sam@example.com", PASSWORD, "")))).await,
         0
     );
+    // Whoever locked themselves out at one account has not locked out its owner.
+    let locked =
+        too_many((0..8).map(|_| from("198.51.100.9", sign_in("owner@example.com", PASSWORD, "")))).await;
+    assert!((2..=3).contains(&locked), "{locked}");
+    assert_eq!(
+        too_many([from("198.51.100.10", sign_in("owner@example.com", PASSWORD, ""))].into_iter()).await,
+        0
+    );
     // One account from ever new addresses.
-    let addresses = [
-        "192.0.2.1",
-        "192.0.2.2",
-        "192.0.2.3",
-        "192.0.2.4",
-        "192.0.2.5",
-        "192.0.2.6",
-        "192.0.2.7",
-        "192.0.2.8",
-    ];
-    let refused =
-        too_many(addresses.iter().map(|address| from(address, sign_in("dana@example.com", PASSWORD, ""))))
-            .await;
-    assert!((2..=3).contains(&refused), "{refused}");
+    let addresses: Vec<String> = (0..35).map(|n| format!("192.0.2.{n}")).collect();
+    let attempts = addresses.iter().map(|address| from(address, sign_in("dana@example.com", PASSWORD, "")));
+    let refused = too_many(attempts).await;
+    assert!((9..=10).contains(&refused), "{refused}");
     // Signing up from an address is an attempt, too; a network of IPv6 is one address.
     let up = |n: u32| {
         let app = &app;
@@ -205,4 +203,27 @@ async fn passwords_are_hashed_a_few_at_a_time_and_the_others_do_not_wait_for_eve
     });
     assert!((1..150).contains(&refused), "{refused}");
     assert!(served.is_ok());
+}
+
+#[tokio::test]
+async fn an_invitation_is_no_way_around_the_limits_of_signing_in() {
+    let app = app_with(Rates { sign_in_rate: rate(2), ..Rates::UNLIMITED }).await;
+    let clinic = app.clinic().await;
+    let invite = pb::InviteMemberRequest { email: "sam@example.com".into(), role: pb::Role::Staff.into() };
+    let invited = app.identity().invite_member(with_token(&clinic.admin, invite)).await.unwrap().into_inner();
+    let accept = |n: usize| {
+        let (app, invitation_token) = (&app, invited.invitation_token.clone());
+        async move {
+            let message = pb::AcceptInvitationRequest {
+                invitation_token,
+                password: "too short".to_owned(),
+                full_name: "Sam Ortiz".to_owned(),
+            };
+            let mut request = Request::new(message);
+            request.metadata_mut().insert("x-client-address", format!("192.0.2.{n}").parse().unwrap());
+            app.identity().accept_invitation(request).await
+        }
+    };
+    let refused = too_many((0..20).map(accept)).await;
+    assert!((9..=10).contains(&refused), "{refused}");
 }

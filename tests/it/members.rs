@@ -6,7 +6,7 @@ use tonic::{Code, Status};
 
 use crate::harness::{
     TestApp,
-    fixtures::{reason, refusal},
+    fixtures::{reason, refusal, unauthenticated},
     people::{PASSWORD, sign_in},
     with_token,
 };
@@ -128,6 +128,50 @@ async fn a_role_changes_with_the_next_token_and_a_removed_member_is_gone() {
     assert_eq!(refusal(again), (Code::NotFound, "MEMBER_NOT_FOUND".to_owned()));
 }
 
+/// A token says what somebody was. What they are now counts.
+#[tokio::test]
+async fn whoever_was_removed_or_demoted_is_no_administrator_any_more_whatever_their_token_says() {
+    let app = TestApp::start().await;
+    let admin = app.sign_up("dana@example.com").await.session.unwrap().access_token;
+    for what in ["demoted", "removed"] {
+        let sam = app.join(&admin, &format!("{what}@example.com"), pb::Role::Admin).await;
+        let user_id = sam.profile.clone().unwrap().user_id;
+        let invitation = invite(&app, &sam.access_token, "eve@example.com", pb::Role::Admin).await.unwrap();
+        let expected = if what == "demoted" {
+            let update =
+                pb::UpdateMemberRoleRequest { user_id: user_id.clone(), role: pb::Role::Staff.into() };
+            app.identity().update_member_role(with_token(&admin, update)).await.unwrap();
+            (Code::PermissionDenied, "ROLE_TOO_SMALL".to_owned())
+        } else {
+            app.identity()
+                .remove_member(with_token(&admin, pb::RemoveMemberRequest { user_id: user_id.clone() }))
+                .await
+                .unwrap();
+            // What they invited goes with them.
+            assert_eq!(refusal(accept(&app, &invitation, PASSWORD).await).0, Code::Unauthenticated);
+            unauthenticated()
+        };
+        let update = pb::UpdateMemberRoleRequest { user_id: user_id.clone(), role: pb::Role::Admin.into() };
+        let token = &sam.access_token;
+        assert_eq!(
+            refusal(app.identity().update_member_role(with_token(token, update)).await),
+            expected,
+            "{what}"
+        );
+        assert_eq!(
+            refusal(invite(&app, token, "eve@example.com", pb::Role::Admin).await),
+            expected,
+            "{what}"
+        );
+        let key = pb::CreateAgentKeyRequest { name: "x".into(), ..Default::default() };
+        assert_eq!(
+            refusal(app.identity().create_agent_key(with_token(token, key)).await),
+            expected,
+            "{what}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn the_last_administrator_stays_whoever_tries_at_the_same_time() {
     let app = TestApp::start().await;
@@ -147,7 +191,9 @@ async fn the_last_administrator_stays_whoever_tries_at_the_same_time() {
     let reasons: Vec<String> =
         answers.into_iter().filter_map(Result::err).map(|status| reason(&status)).collect();
     assert!(
-        reasons.iter().all(|reason| ["LAST_ADMIN", "MEMBER_NOT_FOUND"].contains(&reason.as_str())),
+        reasons
+            .iter()
+            .all(|reason| ["LAST_ADMIN", "MEMBER_NOT_FOUND", "UNAUTHENTICATED"].contains(&reason.as_str())),
         "{reasons:?}"
     );
     assert_eq!(app.count("select count(*) from profile where role = 'admin'").await, 1);

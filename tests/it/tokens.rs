@@ -78,6 +78,7 @@ struct Provider {
     keys: Arc<Mutex<Vec<Value>>>,
     asked: Arc<AtomicUsize>,
     is_down: Arc<Mutex<bool>>,
+    url: Arc<Mutex<String>>,
 }
 
 impl Provider {
@@ -91,6 +92,7 @@ impl Provider {
         }
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+        self.url.lock().unwrap().clone_from(&url);
         tokio::spawn(async {
             axum::serve(listener, Router::new().route("/jwks.json", get(jwks)).with_state(self)).await
         });
@@ -357,6 +359,11 @@ async fn hostile_tokens_get_one_refusal() {
         ("theirs, for somebody else", theirs("aud", json!("another"))),
         ("theirs, for a year", theirs("exp", json!(seconds + 86_400 * 365))),
         ("theirs, without end", theirs("exp", Value::Null)),
+        ("theirs, of a name with a line's end", theirs("sub", json!("a\nb"))),
+        (
+            "theirs, of an organisation that is not there",
+            theirs("app_metadata", json!({"org_id": "01936f00-0000-7000-8000-00000000dead"})),
+        ),
     ]);
     assert!(hostile.len() >= 40, "{}", hostile.len());
     for (what, token) in &hostile {
@@ -413,6 +420,33 @@ async fn a_foreign_issuer_changes_its_keys_and_goes_away_for_a_while() {
     provider.publish(&[]);
     app.app.clock.advance(SignedDuration::from_mins(10));
     assert!(!ask_with(&new).await, "a key that was taken back is refused within ten minutes");
+}
+
+#[tokio::test]
+async fn a_foreign_user_is_nobody_whom_we_know_under_the_same_name() {
+    let (provider, key) = (Provider::default(), ForeignKey::ed25519("one"));
+    provider.publish(&[&key]);
+    let app = app_that_trusts(&provider.clone().serve().await).await;
+    let own = app.sign_up("dana@example.com").await.session.unwrap().profile.unwrap();
+    let mut claims = foreign_claims(&app, &own.org_id);
+    claims["sub"] = json!(own.user_id);
+    let token = key.sign(&claims);
+    assert_eq!(ask(&app, &token).await.unwrap().subject, format!("https://auth.example|{}", own.user_id));
+    let profile = app.identity().get_profile(with_token(&token, pb::GetProfileRequest {})).await.unwrap_err();
+    assert_eq!(reason(&profile), "PROFILE_NOT_FOUND");
+
+    // When the settings are read again, what the issuer published is not forgotten: it may be away just now.
+    *provider.is_down.lock().unwrap() = true;
+    let mut keys = crate::harness::keys();
+    keys.verifier
+        .trust_foreign(
+            &serde_json::from_value(json!({"issuer": "https://auth.example", "audience": "frontdesk-clinic",
+        "jwks_url": provider.url.lock().unwrap().clone(), "org_claim": "app_metadata.org_id"}))
+            .unwrap(),
+        )
+        .unwrap();
+    app.app.keys.replace(keys);
+    ask(&app, &token).await.unwrap();
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::harness::{
     with_token,
 };
 
-const SECRET: &str = "a secret of some length";
+const SECRET: &str = "a-secret-of-some-length";
 
 #[derive(Deserialize)]
 struct Vector {
@@ -277,7 +277,7 @@ async fn secrets_are_encrypted_anew_while_they_are_used() {
     let ids = [usual(&app, &clinic).await, usual(&app, &clinic).await, usual(&app, &other).await];
     let rotate = pb::RotateWebhookSecretRequest {
         webhook_credential_id: ids[0].clone(),
-        secret: "a newer secret, long".into(),
+        secret: "a-newer-secret,long".into(),
     };
     app.identity().rotate_webhook_secret(with_token(&clinic.admin, rotate)).await.unwrap();
 
@@ -312,8 +312,11 @@ async fn a_plan_that_would_not_protect_is_refusal() {
         ),
         (json!({"payload_format": "{body}"}), &["plan.payload_format"]),
         (json!({"secret_is_base64": true}), &["secret"]),
+        (json!({"signature_header": "Authorization"}), &["plan.signature_header"]),
+        (json!({"timestamp_header": "X-Signature"}), &["plan.timestamp_header"]),
+        (json!({"signature_prefix": "\u{0}"}), &["plan.signature_prefix"]),
     ] {
-        let body = json!({"name": "Vapi", "secret": "a secret, not base64", "plan": plan});
+        let body = json!({"name": "Vapi", "secret": "a-secret,not-base64", "plan": plan});
         let (status, problem) = app.post_to("/api/webhook-credentials", Some(&clinic.admin), &body).await;
         let found: Vec<&str> = problem["invalid_params"]
             .as_array()
@@ -323,6 +326,30 @@ async fn a_plan_that_would_not_protect_is_refusal() {
             .collect();
         assert_eq!((status, found.as_slice()), (400, names));
     }
+}
+
+/// Whoever has no secret cannot make us compute one signature after another over a large body.
+#[tokio::test]
+async fn a_header_full_of_signatures_costs_no_more_than_one() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let plan = pb::SignaturePlan {
+        algorithm: "sha512".into(),
+        payload_format: "{timestamp}.{url}.{body}".into(),
+        ..Default::default()
+    };
+    let id = app.webhook_credential(&clinic, plan, SECRET).await.webhook_credential.unwrap().id;
+    let large = "x".repeat(4 << 20);
+    let timestamp = app.app.clock.now().as_millisecond().to_string();
+    let many = vec!["00".repeat(64); 100].join(" ");
+    let headers = [("x-signature", many.as_str()), ("x-timestamp", timestamp.as_str())];
+    let attempts = (0..4).map(|_| post(&app, &id, &headers, &large));
+    let (answers, served) = tokio::join!(futures::future::join_all(attempts), async {
+        app.identity().get_caller(with_token(&clinic.admin, pb::GetCallerRequest {})).await
+    });
+    // Each is answered within its deadline, and others meanwhile.
+    assert!(answers.iter().all(|(status, _)| *status == 401), "{answers:?}");
+    assert!(served.is_ok());
 }
 
 #[tokio::test]

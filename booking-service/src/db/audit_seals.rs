@@ -2,13 +2,13 @@
 
 use sqlx::{FromRow as _, Row as _};
 
-use super::{Db, TenantTx, audit_events::columns};
+use super::{Db, TenantTx, audit_events::columns, breaks};
 use crate::{
     domain::{
         audit_event::{AuditEvent, Link},
         ids::{AuditId, OrgId},
     },
-    error::Result,
+    error::{Error, Result},
 };
 
 /// A sealed row: its number, the link that was kept, and the row, if it is still there.
@@ -60,7 +60,21 @@ pub async fn unsealed(tx: &mut TenantTx, limit: i64) -> Result<Vec<AuditEvent>> 
     .await?)
 }
 
-/// Keeps numbers and links.
+/// How many rows are not sealed yet.
+pub async fn count_unsealed(tx: &mut TenantTx) -> Result<i64> {
+    Ok(sqlx::query_scalar(
+        "
+        select count(*)
+        from audit a
+        where a.org_id = $1 and not exists (select from audit_seal s where s.org_id = $1 and s.audit_id = a.audit_id)
+        ",
+    )
+    .bind(tx.org)
+    .fetch_one(tx.conn())
+    .await?)
+}
+
+/// Keeps numbers and links. Of two who seal at once, one is told that others were in the way.
 pub async fn insert(tx: &mut TenantTx, rows: &[(i64, AuditId, Link)]) -> Result<()> {
     let seqs: Vec<i64> = rows.iter().map(|(seq, ..)| *seq).collect();
     let ids: Vec<AuditId> = rows.iter().map(|(_, id, _)| *id).collect();
@@ -77,7 +91,8 @@ pub async fn insert(tx: &mut TenantTx, rows: &[(i64, AuditId, Link)]) -> Result<
     .bind(ids)
     .bind(links)
     .execute(tx.conn())
-    .await?;
+    .await
+    .map_err(|error| if breaks(&error, "audit_seal_pkey") { Error::Busy(error) } else { error.into() })?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use sqlx::Row as _;
 use super::{TenantTx, row::RowExt as _};
 use crate::{
     caller::Role,
-    domain::{opaque_key::OpaqueKey, patient::Email},
+    domain::{ids::UserId, opaque_key::OpaqueKey, patient::Email},
     error::Result,
 };
 
@@ -74,6 +74,16 @@ pub async fn lock(tx: &mut TenantTx, key: &OpaqueKey) -> Result<Option<Invitatio
         expires_at: row.time("expires_at")?,
         is_accepted: row.try_get("is_accepted")?,
     }))
+}
+
+/// Takes back the open invitations of a member who goes.
+pub async fn delete_of(tx: &mut TenantTx, user: UserId) -> Result<()> {
+    sqlx::query("delete from invitation where org_id = $1 and invited_by = $2 and accepted_at is null")
+        .bind(tx.org)
+        .bind(user.to_string())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
 }
 
 /// Somebody came with it.

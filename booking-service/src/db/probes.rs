@@ -34,7 +34,7 @@ impl Db {
                     when rolsuper then 'is a superuser'
                     when rolbypassrls then 'bypasses row security'
                     when exists (select from pg_class where relowner = pg_roles.oid) then 'owns tables'
-                    when not has_table_privilege($1, 'select') then 'is not the role that it should be'
+                    when to_regclass($1) is not null and not has_table_privilege(to_regclass($1), 'select') then 'is not the role that it should be'
                 end
                 from pg_roles
                 where rolname = current_user

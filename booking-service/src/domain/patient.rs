@@ -1,6 +1,11 @@
 //! Who comes.
 
-use super::{ids::PatientId, text::Name};
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::{
+    ids::PatientId,
+    text::{Name, is_invisible},
+};
 
 /// What a request says of the patient.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,11 +63,12 @@ pub struct Email(String);
 impl Email {
     /// Refuses what cannot be an address. Only a message that arrives would prove more.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let address = text.trim().to_lowercase();
+        // One address, however the keyboard composed its accents.
+        let address: String = text.trim().to_lowercase().nfc().collect();
         let plausible = address
             .split_once('@')
             .is_some_and(|(user, domain)| !user.is_empty() && !domain.is_empty() && !domain.contains('@'));
-        let printable = address.chars().all(|c| !c.is_whitespace() && !c.is_control());
+        let printable = address.chars().all(|c| !c.is_whitespace() && !is_invisible(c));
         if plausible && printable && address.chars().count() <= 254 {
             Ok(Self(address))
         } else {
@@ -97,7 +103,9 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused() {
         assert_eq!(Email::parse(" Dana@Example.COM ").unwrap().as_str(), "dana@example.com");
-        for text in ["", "dana", "@x", "dana@", "a@b@c", "da na@x.y", "a@b\u{0}"] {
+        for text in
+            ["", "dana", "@x", "dana@", "a@b@c", "da na@x.y", "a@b\u{0}", "a\u{200b}@b.c", "\u{202e}a@b.c"]
+        {
             assert!(Email::parse(text).is_err(), "{text}");
         }
     }

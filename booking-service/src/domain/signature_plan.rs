@@ -1,7 +1,7 @@
 //! How a sender of webhooks signs: the options of Vapi's HMAC authentication plan (docs.vapi.ai, custom credentials), read over the raw
 //! bytes of a request.
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::{constant_time::verify_slices_are_equal, hmac};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +18,12 @@ const TIMELESS_MEMORY: SignedDuration = SignedDuration::from_hours(24);
 const LARGEST_SECONDS: i64 = 100_000_000_000;
 
 const LONGEST_WORD: usize = 100;
+
+/// A sender that rotates its own secrets sends two.
+const MOST_SIGNATURES: usize = 6;
+
+/// Where credentials travel: a request that has one of these is not looked at for its signature.
+const CREDENTIAL_HEADERS: [&str; 2] = ["authorization", "x-vapi-secret"];
 
 /// The hash of the HMAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +123,21 @@ impl SignaturePlan {
             if name.is_some_and(|name| !is_header(name)) {
                 wrong.push((field, "is not the name of a header".to_owned()));
             }
+            if name
+                .is_some_and(|name| CREDENTIAL_HEADERS.iter().any(|taken| taken.eq_ignore_ascii_case(name)))
+            {
+                wrong.push((field, "is where credentials travel".to_owned()));
+            }
+        }
+        if self.include_timestamp && self.timestamp_header.eq_ignore_ascii_case(&self.signature_header) {
+            wrong.push(("plan.timestamp_header", "is the signature's".to_owned()));
+        }
+        for (field, text) in
+            [("plan.signature_prefix", &self.signature_prefix), ("plan.payload_format", &self.payload_format)]
+        {
+            if text.chars().any(char::is_control) {
+                wrong.push((field, "has control characters in it".to_owned()));
+            }
         }
         if self.signature_prefix.len() > LONGEST_WORD {
             wrong.push(("plan.signature_prefix", format!("is longer than {LONGEST_WORD} characters")));
@@ -168,21 +189,34 @@ impl SignaturePlan {
             Some(header) => request.header(header).ok_or("no message id")?,
             None => "",
         };
-        let signatures: Vec<Vec<u8>> = given.split_whitespace().filter_map(|one| self.decode(one)).collect();
+        let signatures = self.signatures(given);
         let addresses = request.addresses();
         let addresses = if self.payload_format.contains("{url}") { &addresses[..] } else { &addresses[..1] };
         for secret in secrets {
             let Some(key) = self.key(secret) else { continue };
             let key = hmac::Key::new(self.algorithm(), &key);
             for address in addresses {
-                let payload = self.payload(request, timestamp, id, address);
-                // In constant time, by the library.
-                if let Some(good) = signatures.iter().find(|one| hmac::verify(&key, &payload, one).is_ok()) {
+                // Once for all signatures: a body can be large, and a header can hold many.
+                let tag = hmac::sign(&key, &self.payload(request, timestamp, id, address));
+                if let Some(good) =
+                    signatures.iter().find(|one| verify_slices_are_equal(one, tag.as_ref()).is_ok())
+                {
                     return Ok(Delivery { digest: Sha256::digest(good).into(), forget_at });
                 }
             }
         }
         Err("bad signature")
+    }
+
+    /// The signatures in a header, as far as they can be any: the header's whole value, or some with white space between.
+    fn signatures(&self, given: &str) -> Vec<Vec<u8>> {
+        let length = self.algorithm().digest_algorithm().output_len();
+        let several = [given].into_iter().chain(given.split_whitespace());
+        several
+            .take(MOST_SIGNATURES)
+            .filter_map(|one| self.decode(one))
+            .filter(|one| one.len() == length)
+            .collect()
     }
 
     fn algorithm(&self) -> hmac::Algorithm {

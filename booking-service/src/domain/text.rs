@@ -41,15 +41,18 @@ pub fn optional(text: &str, longest: usize) -> Result<Option<String>, String> {
     }
 }
 
-/// White space of any kind becomes single spaces; what nobody sees goes: control characters, on which Postgres or a terminal could
-/// choke, and marks without width or that turn the direction of writing, which make one name look like another.
+/// White space of any kind becomes single spaces; what nobody sees goes.
 fn one_line(text: &str) -> String {
-    let visible: String = text
-        .chars()
-        .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|c| !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'))
-        .collect();
+    let visible: String =
+        text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !is_invisible(*c)).collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What nobody sees: control characters, on which Postgres or a terminal could choke, and marks without width or that turn the direction of
+/// writing, which make one name look like another.
+pub(super) fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -61,7 +61,11 @@ impl TryFrom<pb::ListAuditEventsRequest> for ListAuditEvents {
         let page = check.page(page_size, &page_token);
         let from = check.optional_time("start_time", start_time);
         let to = check.optional_time("end_time", end_time);
-        let mut word = |field, value: &str| check.field(field, text::optional(value, LONGEST_WORD)).flatten();
+        let mut word = |field, value: &str| match text::optional(value, LONGEST_WORD) {
+            // A filter that is nothing but what nobody sees would be none.
+            Ok(None) if !value.is_empty() => check.field(field, Err("is not a word".to_owned())),
+            word => check.field(field, word).flatten(),
+        };
         let (actor, action) = (word("actor", &actor), word("action", &action));
         let (resource_id, call_id) = (word("resource_id", &resource_id), word("call_id", &call_id));
         let known = pb::AuditOutcome::try_from(given).map_err(|_| "is not an outcome".to_owned());

@@ -80,6 +80,9 @@ impl Check {
     fn secret(&mut self, secret: String) -> Option<SecretString> {
         let secret = match secret.chars().count() {
             0 => return None,
+            _ if secret.chars().any(|c| c.is_control() || c.is_whitespace()) => {
+                Err("has white space or control characters in it".to_owned())
+            }
             SHORTEST_SECRET..=LONGEST_SECRET => Ok(secret.into()),
             _ => Err(format!("must have from {SHORTEST_SECRET} to {LONGEST_SECRET} characters")),
         };

@@ -28,7 +28,7 @@ use crate::{
 pub struct AcceptInvitation {
     /// The invitation.
     pub token: SecretString,
-    /// The password as it was typed: what it must be depends on whether they have one.
+    /// The password as it was typed.
     pub password: SecretString,
     /// As the members will know them.
     pub full_name: Name,
@@ -48,17 +48,18 @@ pub async fn accept_invitation(
     let stranger = Caller::unknown(key.org, request);
     // Looked at first: what an invitation is not good for is not worth a hash. Nothing is held while the password is hashed.
     let Invitation { email, role, .. } = open(&mut app.db.auth_tx(&stranger).await?, app, &key).await?;
+    app.limits.account(email.as_str())?;
+    // One rule, whether or not they have a password: which of the two it is, is not to be seen.
+    let given = Password::choose(password.expose_secret(), email.as_str());
+    let given = given.map_err(|problem| Error::invalid("password", problem))?;
     let known = users::by_email(&app.db, &email).await?;
-    let invalid = |problem| Error::invalid("password", problem);
     let user = if let Some(user) = &known {
-        let given = Password::given(password.expose_secret()).map_err(invalid)?;
         if !app.passwords.verify(given, Some(user.password_hash.clone())).await? {
             return Err(Error::Unauthenticated);
         }
         user.clone()
     } else {
-        let chosen = Password::choose(password.expose_secret(), email.as_str()).map_err(invalid)?;
-        User { id: UserId::generate(), email, password_hash: app.passwords.hash(chosen).await? }
+        User { id: UserId::generate(), email, password_hash: app.passwords.hash(given).await? }
     };
     let now = app.clock.now();
     let caller = Caller::user(key.org, user.id, role, request);

@@ -10,28 +10,43 @@ use crate::{
         audit_event::{AuditEvent, Link, Seal},
         ids::OrgId,
     },
-    error::Result,
+    error::{Error, Result},
 };
 
 /// Rows that are read at a time.
 const BATCH: i64 = 1_000;
 
-/// Numbers and chains all rows that are not sealed yet; gives a seal for each organisation and day that has new rows.
-pub async fn seal(app: &App) -> Result<Vec<Seal>> {
-    let mut seals: Vec<Seal> = Vec::new();
+/// Numbers and chains all rows that are not sealed yet, and tells `keep` a seal for each day that has new rows; where there are none, the last
+/// seal once more, so that lines that were lost are had again. One organisation after another.
+pub async fn seal(app: &App, mut keep: impl FnMut(&Seal) -> std::io::Result<()>) -> Result<()> {
     for org in audit_seals::organisations(&app.db).await? {
+        let mut seals: Vec<Seal> = Vec::new();
         while let Some(batch) = seal_batch(app, org).await? {
             // A day that ends in a later batch is sealed there.
-            if seals
-                .last()
-                .is_some_and(|last| last.org == org && batch.first().is_some_and(|next| next.day == last.day))
-            {
+            if seals.last().is_some_and(|last| batch.first().is_some_and(|next| next.day == last.day)) {
                 seals.pop();
             }
             seals.extend(batch);
         }
+        if seals.is_empty() {
+            seals.extend(last_seal(app, org).await?);
+        }
+        for seal in &seals {
+            keep(seal).map_err(|error| {
+                Error::Internal(anyhow::Error::new(error).context("a seal cannot be written"))
+            })?;
+        }
     }
-    Ok(seals)
+    Ok(())
+}
+
+/// The seal of an organisation's last sealed row.
+async fn last_seal(app: &App, org: OrgId) -> Result<Option<Seal>> {
+    let mut tx = app.db.tenant_tx(&Caller::system(org)).await?;
+    let Some((seq, link)) = audit_seals::last(&mut tx).await? else { return Ok(None) };
+    let rows = audit_seals::list(&mut tx, seq - 1, 1).await?;
+    let event = rows.into_iter().next().and_then(|row| row.event);
+    Ok(event.map(|event| Seal { day: day(&event), org, seq, link }))
 }
 
 async fn seal_batch(app: &App, org: OrgId) -> Result<Option<Vec<Seal>>> {
@@ -46,7 +61,7 @@ async fn seal_batch(app: &App, org: OrgId) -> Result<Option<Vec<Seal>>> {
         seq += 1;
         link = link.next(seq, event);
         rows.push((seq, event.id, link));
-        let day = event.at.to_zoned(TimeZone::UTC).date();
+        let day = day(event);
         if seals.last().is_some_and(|last| last.day == day) {
             seals.pop();
         }
@@ -62,6 +77,8 @@ async fn seal_batch(app: &App, org: OrgId) -> Result<Option<Vec<Seal>>> {
 pub struct Findings {
     /// Rows that are as they were sealed.
     pub sound: i64,
+    /// Rows that are not sealed yet.
+    pub unsealed: i64,
     /// What is not, a sentence each.
     pub faults: Vec<String>,
 }
@@ -96,13 +113,22 @@ async fn verify_organisation(app: &App, org: OrgId, seals: &[&Seal], findings: &
             }
             // Onwards from what was kept: one fault is one finding, and not one for each row after it.
             (seq, link) = (row.seq, row.link.unwrap_or(link));
-            for seal in seals.iter().filter(|seal| seal.seq == row.seq && seal.link != link) {
+            let is_of = |seal: &Seal| {
+                seal.link == link && row.event.as_ref().is_none_or(|event| day(event) == seal.day)
+            };
+            for seal in seals.iter().filter(|seal| seal.seq == row.seq && !is_of(seal)) {
                 findings.faults.push(format!(
                     "organisation {org}, row {}: the chain is not the one that was sealed on {}",
                     row.seq, seal.day
                 ));
             }
         }
+    }
+    findings.unsealed += audit_seals::count_unsealed(&mut tx).await?;
+    for seal in seals.iter().filter(|seal| seal.seq < 1) {
+        findings
+            .faults
+            .push(format!("organisation {org}: no row can have the number {}, which is in a seal", seal.seq));
     }
     for seal in seals.iter().filter(|seal| seal.seq > seq) {
         findings.faults.push(format!(

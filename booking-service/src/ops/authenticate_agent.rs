@@ -50,9 +50,9 @@ async fn look_up(app: &App, secret: &OpaqueKey) -> Result<KnownAgent> {
 }
 
 /// The same trouble for each of those who waited for one look.
-fn again(error: &Error) -> Error {
+pub(super) fn again(error: &Error) -> Error {
     if matches!(error, Error::Internal(_)) {
-        return Error::Internal(anyhow::anyhow!("an agent key could not be looked up: {error:?}"));
+        return Error::Internal(anyhow::anyhow!("a credential could not be looked up: {error:?}"));
     }
     Error::DatabaseUnavailable(sqlx::Error::PoolTimedOut)
 }

@@ -42,7 +42,8 @@ pub async fn exchange_webhook_signature(
     let ExchangeWebhookSignature { id, request: signed } = command;
     let id = id.ok_or(Error::Unauthenticated)?;
     let now = app.clock.now();
-    let mut tx = app.db.auth_tx(&Caller::unknown(id.org, request)).await?;
+    let stranger = Caller::unknown(id.org, request);
+    let mut tx = app.db.auth_tx(&stranger).await?;
     let Sealed { credential, secret, previous_secret } =
         webhook_credentials::get(&mut tx, id.id).await?.ok_or(Error::Unauthenticated)?;
     let WebhookCredential { plan, scope, previous_until, revoked_at, .. } = credential;
@@ -58,10 +59,14 @@ pub async fn exchange_webhook_signature(
     if let Some(previous) = previous_secret.filter(|_| previous_until.is_some_and(|until| until > now)) {
         secrets.push(open(&previous, "previous_secret")?);
     }
-    let delivery = plan.verify(&secrets, &signed, now).map_err(|why| {
+    // A large body takes milliseconds, and nothing is held meanwhile.
+    drop(tx);
+    let verifying = app.webhooks.take(move || Ok(plan.verify(&secrets, &signed, now)));
+    let delivery = verifying.await?.map_err(|why| {
         tracing::debug!(why, webhook.credential = %id, "a signature is not good");
         Error::Unauthenticated
     })?;
+    let mut tx = app.db.auth_tx(&stranger).await?;
     if !webhook_credentials::first_delivery(&mut tx, id.id, delivery, request.id.as_deref(), now).await? {
         return Err(Error::Unauthenticated);
     }

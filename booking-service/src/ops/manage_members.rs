@@ -90,17 +90,20 @@ pub async fn update_member_role(app: &App, caller: &Caller, command: UpdateMembe
     profiles::set_role(&mut tx, user, role).await?;
     audit::insert(&mut tx, caller, app.clock.now(), Entry::done(UPDATE_MEMBER_ROLE, "member", user)).await?;
     tx.commit().await?;
+    app.standings.forget(caller.org, user).await;
     Ok(Member { role, ..member })
 }
 
-/// Removes a member, and ends their sessions. The last administrator stays.
+/// Removes a member with the invitations that they made, and ends their sessions. The last administrator stays.
 #[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
 pub async fn remove_member(app: &App, caller: &Caller, user: UserId) -> Result<Done> {
     let mut tx = app.db.auth_tx(caller).await?;
     unless_the_last_admin(&mut tx, user, false).await?;
+    invitations::delete_of(&mut tx, user).await?;
     profiles::delete(&mut tx, user).await?;
     audit::insert(&mut tx, caller, app.clock.now(), Entry::done(REMOVE_MEMBER, "member", user)).await?;
     tx.commit().await?;
+    app.standings.forget(caller.org, user).await;
     Ok(Done)
 }
 

@@ -3,6 +3,7 @@
 pub mod accept_invitation;
 pub mod audit_seals;
 pub mod authenticate_agent;
+pub mod authenticate_bearer;
 pub mod book_appointment;
 pub mod cancel_appointment;
 pub mod check_slot;

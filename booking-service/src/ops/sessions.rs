@@ -63,6 +63,7 @@ pub async fn refresh_session(app: &App, request: &RequestContext, token: &Secret
         return Err(Error::Unauthenticated);
     }
     let member = profiles::get(&mut tx, user).await?.ok_or(Error::Unauthenticated)?;
+    app.limits.request(&Caller::user(key.org, user, member.role, request))?;
     refresh_tokens::mark_used(&mut tx, &key, now).await?;
     let session = session_in(app, &mut tx, key.org, member, session, now).await?;
     tx.commit().await?;
@@ -75,7 +76,8 @@ pub async fn sign_out(app: &App, request: &RequestContext, token: &SecretString)
     let Some(key) = OpaqueKey::parse(KeyKind::RefreshToken, token.expose_secret()) else { return Ok(Done) };
     let (caller, now) = (Caller::unknown(key.org, request), app.clock.now());
     let mut tx = app.db.auth_tx(&caller).await?;
-    let Some(Issued { user, session, .. }) = refresh_tokens::lock(&mut tx, &key).await? else {
+    let Some(Issued { user, session, is_revoked: false, .. }) = refresh_tokens::lock(&mut tx, &key).await?
+    else {
         return Ok(Done);
     };
     refresh_tokens::revoke_session(&mut tx, session, now).await?;

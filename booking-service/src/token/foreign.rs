@@ -93,10 +93,14 @@ impl ForeignIssuer {
 
 impl Rules {
     /// Reads the claims of a token whose signature is good.
-    pub(super) fn read(&self, claims: &Value, now: Timestamp) -> Result<Caller, &'static str> {
+    pub(super) fn read(&self, issuer: &str, claims: &Value, now: Timestamp) -> Result<Caller, &'static str> {
         let number = |name: &str| match claims.get(name) {
             None => Ok(None),
-            Some(value) => value.as_i64().map(Some).ok_or("bad claims"),
+            // Seconds, with or without a fraction (RFC 7519, 2).
+            Some(Value::Number(seconds)) => {
+                seconds.as_i64().or_else(|| whole(seconds.as_f64()?)).map(Some).ok_or("bad claims")
+            }
+            Some(_) => Err("bad claims"),
         };
         let audiences = match claims.get("aud") {
             Some(Value::Array(several)) => several.as_slice(),
@@ -107,7 +111,8 @@ impl Rules {
             return Err("foreign audience");
         }
         in_time(number("exp")?.ok_or("bad claims")?, number("nbf")?, number("iat")?, LONGEST_LIFE, now)?;
-        let subject = claims.get("sub").and_then(Value::as_str).filter(|sub| (1..=200).contains(&sub.len()));
+        let is_plain = |sub: &&str| (1..=200).contains(&sub.len()) && !sub.chars().any(char::is_control);
+        let subject = claims.get("sub").and_then(Value::as_str).filter(is_plain).ok_or("no subject")?;
         let org = at(claims, &self.org_claim).and_then(Value::as_str).ok_or("no organisation")?;
         let org: uuid::Uuid = org.parse().map_err(|_| "no organisation")?;
         if org.is_nil() {
@@ -121,12 +126,19 @@ impl Rules {
         let voice = scopes.split(' ').any(|scope| scope == VOICE);
         Ok(Caller {
             org: org.into(),
-            subject: subject.ok_or("no subject")?.into(),
+            // Theirs, and nobody's whom we know under the same name.
+            subject: format!("{issuer}|{subject}").into(),
+            user: None,
             role,
             scope: Arc::new(Scope { voice, ..Scope::default() }),
             request: RequestContext::default(),
         })
     }
+}
+
+/// Whole seconds of a number that has a fraction.
+fn whole(seconds: f64) -> Option<i64> {
+    format!("{:.0}", seconds.floor()).parse().ok()
 }
 
 /// The claim of this name, else at the end of this path.

@@ -19,6 +19,9 @@ use crate::{
     },
 };
 
+/// The `typ` of our own tokens (RFC 9068).
+pub(crate) const OWN_TYPE: &str = "at+jwt";
+
 /// Whom a token is to be made for.
 #[derive(Clone, Debug)]
 pub struct Grant {
@@ -78,7 +81,7 @@ pub struct Issuer {
 impl Issuer {
     /// The service itself; the first key signs. Its tokens say that they are access tokens (RFC 9068).
     pub fn new(name: &str, keys: Vec<SigningKey>) -> Self {
-        Self { name: name.to_owned(), typ: "at+jwt", keys }
+        Self { name: name.to_owned(), typ: OWN_TYPE, keys }
     }
 
     /// A signed token.

@@ -78,6 +78,11 @@ impl Jwks {
         Ok(Self(Arc::new(Inner { url: url.to_owned(), client, known, looked })))
     }
 
+    /// Where the keys are published.
+    pub(super) fn url(&self) -> &str {
+        &self.0.url
+    }
+
     /// The key of this id, as far as it can be known at `now`.
     pub(super) async fn key(&self, id: &str, now: Timestamp) -> Option<TrustedKey> {
         let known = self.0.known.load_full();

@@ -10,13 +10,12 @@ use serde_json::Value;
 use super::{
     AUDIENCE, Claims, VOICE,
     foreign::{ForeignIssuer, Rules},
-    issuer::Issuer,
+    issuer::{Issuer, OWN_TYPE},
     jwks::Jwks,
     strict_json::Strict,
 };
 use crate::{
     caller::{Caller, RequestContext},
-    development_issuer,
     domain::scope::Scope,
 };
 
@@ -58,7 +57,6 @@ enum Reading {
     /// As [`Claims`], with this `typ` in the header.
     Ours {
         typ: &'static str,
-        longest_life: SignedDuration,
     },
     Theirs(Rules),
 }
@@ -84,12 +82,10 @@ impl Verifier {
             algorithm: Algorithm::EdDSA,
             key: DecodingKey::from_ed_der(&key.public),
         });
-        let is_for_development = issuer.name == development_issuer::NAME;
-        let longest_life = if is_for_development { LONGEST_FOREIGN_LIFE } else { LONGEST_LIFE };
         self.issuers.push(Trusted {
             name: issuer.name.clone(),
             keys: Keys::Fixed(keys.collect()),
-            reading: Reading::Ours { typ: issuer.typ, longest_life },
+            reading: Reading::Ours { typ: issuer.typ },
         });
     }
 
@@ -115,6 +111,19 @@ impl Verifier {
         Ok(())
     }
 
+    /// Goes on with the foreign keys that `before` has fetched, where they are published at the same address: an issuer may be away just now.
+    pub fn take_over(&mut self, before: &Self) {
+        for trusted in &mut self.issuers {
+            let same = before.issuers.iter().find(|other| other.name == trusted.name);
+            if let (Keys::Fetched(jwks), Some(Trusted { keys: Keys::Fetched(known), .. })) =
+                (&mut trusted.keys, same)
+                && jwks.url() == known.url()
+            {
+                *jwks = known.clone();
+            }
+        }
+    }
+
     /// The caller whom a token stands for at `now`. The error says what is wrong with it, for our own eyes only.
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, &'static str> {
         if token.len() > LONGEST {
@@ -135,11 +144,11 @@ impl Verifier {
         let signed =
             jsonwebtoken::decode::<Strict>(token, &key.key, &validation).map_err(|_| "bad signature")?;
         match &trusted.reading {
-            Reading::Ours { typ, longest_life } => {
+            Reading::Ours { typ } => {
                 if header.typ.as_deref() != Some(typ) {
                     return Err("of another type");
                 }
-                ours(signed.claims.0, *longest_life, now)
+                ours(signed.claims.0, typ, now)
             }
             Reading::Theirs(rules) => {
                 if header.typ.is_some_and(|typ| {
@@ -147,7 +156,7 @@ impl Verifier {
                 }) {
                     return Err("of another type");
                 }
-                rules.read(&signed.claims.0, now)
+                rules.read(&trusted.name, &signed.claims.0, now)
             }
         }
     }
@@ -191,7 +200,10 @@ fn part(token: &str, number: usize) -> Result<Value, &'static str> {
     Ok(value)
 }
 
-fn ours(claims: Value, longest_life: SignedDuration, now: Timestamp) -> Result<Caller, &'static str> {
+fn ours(claims: Value, typ: &str, now: Timestamp) -> Result<Caller, &'static str> {
+    // Users are told from machines and from the development issuer's subjects, which are whatever it says.
+    let is_own = typ == OWN_TYPE;
+    let longest_life = if is_own { LONGEST_LIFE } else { LONGEST_FOREIGN_LIFE };
     let claims: Claims = serde_json::from_value(claims).map_err(|_| "bad claims")?;
     let Claims { iss: _, aud, sub, exp, nbf, iat, jti, org_id, role, scope, clinics, tools } = claims;
     if aud != AUDIENCE {
@@ -205,6 +217,7 @@ fn ours(claims: Value, longest_life: SignedDuration, now: Timestamp) -> Result<C
     let clinics = clinics.map(|clinics| clinics.into_iter().map(Into::into).collect());
     Ok(Caller {
         org: org_id.into(),
+        user: sub.parse().ok().filter(|_| is_own),
         subject: sub.into(),
         role,
         scope: Arc::new(Scope { clinics, tools, voice }),

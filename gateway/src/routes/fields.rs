@@ -38,7 +38,14 @@ impl Fields {
         let Some(value) = self.members.remove(name).filter(|value| !value.is_null()) else {
             return Vec::new();
         };
-        serde_json::from_value(value).unwrap_or_else(|_| self.wrong(name, "must be a list of texts"))
+        match serde_json::from_value::<Vec<String>>(value) {
+            // An empty list means everything where it is missing, and nothing to whoever has deselected all.
+            Ok(texts) if texts.is_empty() => {
+                self.wrong(name, "must not be empty; leave it out where there is no limit")
+            }
+            Ok(texts) => texts,
+            Err(_) => self.wrong(name, "must be a list of texts"),
+        }
     }
 
     /// True or false; false where it is missing.
@@ -55,7 +62,7 @@ impl Fields {
         let text = Some(self.text(name)).filter(|text| !text.is_empty())?;
         match text.parse::<jiff::Timestamp>() {
             Ok(at) => Some(prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }),
-            Err(_) => self.wrong(name, "must be a time like 2027-01-05T14:00:00Z"),
+            Err(_) => self.wrong(name, "must be a time like 2027-01-05T14:00:00Z, or left out"),
         }
     }
 
