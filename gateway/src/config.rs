@@ -24,6 +24,9 @@ pub struct Config {
     /// How long a request may take. Below the voice platform's own 20 seconds, so that the caller hears something true from us.
     #[arg(long, env = "GATEWAY_DEADLINE", default_value = "8s", value_parser = deadline)]
     pub deadline: Duration,
+    /// How long a connection may take to send the head of a request, or rest between two. Longer than whatever is in front keeps idle connections.
+    #[arg(long, env = "GATEWAY_HEAD_TIMEOUT", default_value = "75s", value_parser = humantime::parse_duration)]
+    pub head_timeout: Duration,
     /// How long requests may take to end after we are told to stop.
     #[arg(long, env = "GATEWAY_SHUTDOWN_GRACE", default_value = "10s", value_parser = humantime::parse_duration)]
     pub shutdown_grace: Duration,

@@ -5,6 +5,7 @@
 
 mod app;
 pub mod config;
+mod connections;
 mod context;
 mod credential;
 mod hex;

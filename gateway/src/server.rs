@@ -7,13 +7,14 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{app::App, config::Config, metrics::Metrics, routes, upstream::Upstream};
+use crate::{app::App, config::Config, connections, metrics::Metrics, routes, upstream::Upstream};
 
 /// A server whose port is bound and that is not serving yet.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     router: Router,
+    head_timeout: Duration,
     grace: Duration,
 }
 
@@ -28,7 +29,12 @@ impl Server {
             metrics: Arc::new(Metrics::default()),
             public_url: config.public_url.as_ref().map(|url| url.to_string().trim_end_matches('/').into()),
         };
-        Ok(Self { listener, router: routes::router(app), grace: config.shutdown_grace })
+        Ok(Self {
+            listener,
+            router: routes::router(app),
+            head_timeout: config.head_timeout,
+            grace: config.shutdown_grace,
+        })
     }
 
     /// Where HTTP will be served.
@@ -38,15 +44,9 @@ impl Server {
 
     /// Serves until `stop`, lets running requests end, and returns.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let Self { listener, router, grace } = self;
-        let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-            // An answer is one small packet: waiting for more would cost 40 ms.
-            let _ = stream.set_nodelay(true);
-        });
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let Self { listener, router, head_timeout, grace } = self;
         tokio::select! {
-            served = serving.into_future() => served?,
+            () = connections::serve(listener, router, head_timeout, stop.clone()) => {}
             () = async { stop.cancelled().await; tokio::time::sleep(grace).await } => {
                 tracing::warn!("requests were still running when the grace period ended");
             }

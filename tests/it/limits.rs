@@ -1,6 +1,9 @@
 //! How much is too much, and that it is nobody else's loss.
 
-use std::{num::NonZeroU32, time::Instant};
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
 
 use booking_service::config::Rates;
 use proto::booking::v1 as pb;
@@ -226,4 +229,20 @@ async fn an_invitation_is_no_way_around_the_limits_of_signing_in() {
     };
     let refused = too_many((0..20).map(accept)).await;
     assert!((9..=10).contains(&refused), "{refused}");
+}
+
+#[tokio::test]
+async fn a_connection_on_which_no_request_arrives_is_ended() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let app = TestApp::start().await;
+    let gateway = app.impatient_gateway(Duration::from_millis(300)).await;
+    for begun in ["", "PRI * HT", "POST /api/vapi/tools HTTP/1.1\r\nHost: x\r\nX-A: "] {
+        let mut connection = tokio::net::TcpStream::connect(gateway).await.unwrap();
+        connection.write_all(begun.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_secs(10), connection.read_to_end(&mut answer)).await;
+        assert!(ended.is_ok(), "{begun:?}: still open");
+    }
+    let url = format!("http://{gateway}/livez");
+    assert_eq!(app.http.get(url).send().await.unwrap().status(), 200);
 }

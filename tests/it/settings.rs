@@ -77,7 +77,7 @@ fn what_compose_sets_is_what_the_programs_read_and_can_use() {
     let compose = compose();
     let services = ours(&compose);
     let names: Vec<&str> = services.iter().map(|(name, ..)| *name).collect();
-    assert_eq!(names, ["booking-service", "bootstrap", "gateway", "migrate"]);
+    assert_eq!(names, ["booking-service", "bootstrap", "gateway", "migrate", "operator"]);
     for (name, program, environment) in services {
         let command = match program {
             "gateway" => gateway::config::Config::command(),
@@ -95,7 +95,8 @@ fn what_compose_sets_is_what_the_programs_read_and_can_use() {
         let probe: Vec<String> = words(&service["healthcheck"]["test"]).into_iter().skip(2).collect();
         for words in [Some(run), Some(probe).filter(|probe| !probe.is_empty())].into_iter().flatten() {
             // As options, because the test's own environment is nobody's business.
-            let subcommand = words.first().and_then(|word| command.find_subcommand(word)).unwrap_or(&command);
+            let subcommand =
+                words.iter().fold(&command, |command, word| command.find_subcommand(word).unwrap_or(command));
             let options = subcommand.get_arguments().filter_map(|argument| {
                 let variable = argument.get_env()?.to_str()?;
                 let value = by_default(environment.iter().find(|(name, _)| *name == variable)?.1);
@@ -133,6 +134,7 @@ fn compose_has_no_secret_of_its_own_and_nothing_that_only_development_needs() {
                 "MIGRATOR_URL",
                 "ADMIN_URL",
                 "AUTH_URL",
+                "OPERATOR_URL",
                 "PASSWORD",
                 "KEY",
                 "KEYS",

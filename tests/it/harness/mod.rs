@@ -123,6 +123,12 @@ impl TestApp {
         Endpoint::from_shared(url).unwrap().connect_lazy()
     }
 
+    /// One more gateway, which waits only so long for the head of a request. Gives host and port.
+    pub(crate) async fn impatient_gateway(&self, head_timeout: Duration) -> SocketAddr {
+        let config = gateway_config(&format!("http://{}", self.service_address));
+        serve_gateway(gateway::config::Config { head_timeout, ..config }, self.stop.clone()).await
+    }
+
     /// One more gateway, which reaches the service in another way. Gives its URL.
     pub(crate) async fn second_gateway(&self, booking_url: &str) -> String {
         format!("http://{}", start_gateway(booking_url, self.stop.clone()).await)
@@ -130,20 +136,28 @@ impl TestApp {
 }
 
 async fn start_gateway(booking_url: &str, stop: CancellationToken) -> SocketAddr {
-    let config = gateway::config::Config {
+    serve_gateway(gateway_config(booking_url), stop).await
+}
+
+async fn serve_gateway(config: gateway::config::Config, stop: CancellationToken) -> SocketAddr {
+    let server = gateway::server::Server::bind(&config).await.unwrap();
+    let address = server.address().unwrap();
+    tokio::spawn(server.run(stop));
+    address
+}
+
+fn gateway_config(booking_url: &str) -> gateway::config::Config {
+    gateway::config::Config {
         address: local(),
         probe: false,
         booking_url: booking_url.parse().unwrap(),
         public_url: None,
         deadline: Duration::from_secs(8),
+        head_timeout: Duration::from_secs(75),
         shutdown_grace: Duration::from_secs(1),
         log: "off".to_owned(),
         log_format: gateway::config::LogFormat::Text,
-    };
-    let server = gateway::server::Server::bind(&config).await.unwrap();
-    let address = server.address().unwrap();
-    tokio::spawn(server.run(stop));
-    address
+    }
 }
 
 fn serve_config(url: &str, auth_url: &str, connections: u32) -> Serve {
