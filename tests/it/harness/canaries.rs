@@ -18,13 +18,15 @@ static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 pub(crate) fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let lines = tracing_subscriber::fmt::layer()
-            .with_writer(Listener)
-            .with_ansi(false)
-            .with_filter(LevelFilter::TRACE);
         // A test that wants to read lines itself has been first.
-        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines));
+        let _ = tracing::subscriber::set_global_default(listener(&HEARD));
     });
+}
+
+/// Hears every line of every crate, and keeps those that hold a secret.
+pub(crate) fn listener(heard: &'static Mutex<Vec<String>>) -> impl tracing::Subscriber + Send + Sync {
+    let lines = tracing_subscriber::fmt::layer().with_writer(Listener(heard)).with_ansi(false);
+    tracing_subscriber::registry().with(lines.with_filter(LevelFilter::TRACE))
 }
 
 /// From now on, this is a secret.
@@ -48,13 +50,13 @@ pub(crate) fn heard() -> Vec<String> {
 }
 
 #[derive(Clone, Copy)]
-struct Listener;
+struct Listener(&'static Mutex<Vec<String>>);
 
 impl io::Write for Listener {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let line = String::from_utf8_lossy(bytes);
         if !found_in(&line).is_empty() {
-            HEARD.lock().unwrap_or_else(PoisonError::into_inner).push(line.into_owned());
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.into_owned());
         }
         Ok(bytes.len())
     }
