@@ -223,6 +223,11 @@ async fn a_session_ends_when_it_is_told_to_and_when_it_rests_too_long() {
         app.post_to("/api/auth/signout", None, &json!({"refresh_token": session.refresh_token})).await;
     assert_eq!(status, 204);
     assert_eq!(refusal(refresh(&app, &session.refresh_token).await), unauthenticated());
+    // A session ends once, however often it is said.
+    for _ in 0..3 {
+        app.post_to("/api/auth/signout", None, &json!({"refresh_token": session.refresh_token})).await;
+    }
+    assert_eq!(app.count("select count(*) from audit where action = 'SignOut'").await, 1);
     // What is no token is answered as one that is.
     for nothing in ["", "fdr_nonsense", &session.refresh_token[1..]] {
         let (status, _) = app.post_to("/api/auth/signout", None, &json!({"refresh_token": nothing})).await;

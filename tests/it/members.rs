@@ -90,6 +90,8 @@ async fn whoever_has_signed_up_joins_with_the_password_that_they_have() {
     let own = app.sign_up("sam@example.com").await.session.unwrap().profile.unwrap().org_id;
     let invitation = invite(&app, &admin, "sam@example.com", pb::Role::Provider).await.unwrap();
     assert_eq!(refusal(accept(&app, &invitation, "another password").await).0, Code::Unauthenticated);
+    // The rule for passwords is the same, or it would tell who has signed up.
+    assert_eq!(refusal(accept(&app, &invitation, "short").await).1, "INVALID_ARGUMENT");
     let joined = accept(&app, &invitation, PASSWORD).await.unwrap().profile.unwrap().org_id;
     assert_ne!(own, joined);
     // From now on it has to be said where to.
