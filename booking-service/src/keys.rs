@@ -120,15 +120,14 @@ fn key_list(
     if let Some(setting) = setting.filter(|setting| !setting.expose_secret().is_empty()) {
         return read_list(&value_of(setting)?);
     }
-    if !development.dev_issuer {
-        let purpose = if purpose == KeyPurpose::Signing { "signing" } else { "secret" };
-        anyhow::bail!("it is not set; `booking-service new-key {purpose}` makes a key");
-    }
     let name = match purpose {
-        KeyPurpose::Signing => "signing.keys",
-        KeyPurpose::Secret => "secret.keys",
+        KeyPurpose::Signing => "signing",
+        KeyPurpose::Secret => "secret",
     };
-    let path = development.dev_key.with_file_name(name);
+    if !development.dev_issuer {
+        anyhow::bail!("it is not set; `booking-service new-key {name}` makes a key");
+    }
+    let path = development.dev_key.with_file_name(format!("{name}.keys"));
     let (text, made) = key_file::read_or_make(&path, || Ok(new_key(purpose)?.into_bytes()))?;
     if made {
         tracing::warn!(path = %path.display(), "no key was set, so one was made, for development alone");

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use crate::harness::{
     TestApp,
-    fixtures::{Clinic, booking, instant, reason, slot},
+    fixtures::{Clinic, booking, instant, reason, scattered, slot},
     with_metadata, with_token,
 };
 
@@ -257,11 +257,6 @@ async fn a_seal_that_cannot_be_written_down_is_had_again() {
     {
         assert_eq!(verify(&operator, &[wrong]).await.unwrap().faults.len(), 1);
     }
-}
-
-/// Numbers without a pattern (Knuth's multiplicative hash), the same in each run.
-fn scattered(n: u64) -> u64 {
-    n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33
 }
 
 /// One row of all, by number.

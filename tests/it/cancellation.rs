@@ -19,7 +19,7 @@ use sqlx::PgConnection;
 
 use crate::harness::{
     TestApp,
-    fixtures::{Clinic, booking_of, slot},
+    fixtures::{Clinic, booking_of, scattered, slot},
     with_metadata, with_token,
 };
 
@@ -33,11 +33,6 @@ const MARGIN: Duration = Duration::from_millis(10);
 const OPEN_TRANSACTIONS: &str = "
     select count(*) from pg_stat_activity
     where datname = current_database() and usename = 'frontdesk_service' and state like 'idle in transaction%'";
-
-/// Numbers without a pattern (Knuth's multiplicative hash), the same in each run.
-fn scattered(n: u64) -> u64 {
-    n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33
-}
 
 /// One request of the storm, given up after a while: by the client who hangs up, or by the deadline that it named. Gives the id of an
 /// appointment that it was promised.

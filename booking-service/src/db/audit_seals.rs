@@ -2,11 +2,11 @@
 
 use sqlx::{FromRow as _, Row as _};
 
-use super::{Db, TenantTx, audit_events::columns, breaks};
+use super::{TenantTx, audit_events::columns, breaks};
 use crate::{
     domain::{
         audit_event::{AuditEvent, Link},
-        ids::{AuditId, OrgId},
+        ids::AuditId,
     },
     error::{Error, Result},
 };
@@ -22,13 +22,6 @@ pub struct SealedRow {
     pub link: Option<Link>,
     /// As it is now.
     pub event: Option<AuditEvent>,
-}
-
-/// All organisations, for the operator: ids alone.
-pub async fn organisations(db: &Db) -> Result<Vec<OrgId>> {
-    Ok(sqlx::query_scalar("select org_id from organisation order by org_id")
-        .fetch_all(db.untenanted())
-        .await?)
 }
 
 /// The last row that is sealed. Of two who seal at once, the numbers' key lets one through.

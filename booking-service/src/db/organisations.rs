@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 
-use super::TenantTx;
+use super::{Db, TenantTx};
 use crate::{
-    domain::{clinic::Clinic, text::Name},
+    domain::{clinic::Clinic, ids::OrgId, text::Name},
     error::Result,
 };
 
@@ -28,5 +28,12 @@ pub async fn name(tx: &mut TenantTx) -> Result<Option<String>> {
     Ok(sqlx::query_scalar("select name from organisation where org_id = $1")
         .bind(tx.org)
         .fetch_optional(tx.conn())
+        .await?)
+}
+
+/// All organisations, for the operator: ids alone.
+pub async fn all(db: &Db) -> Result<Vec<OrgId>> {
+    Ok(sqlx::query_scalar("select org_id from organisation order by org_id")
+        .fetch_all(db.untenanted())
         .await?)
 }

@@ -96,7 +96,7 @@ impl TryFrom<pb::AcceptInvitationRequest> for AcceptInvitation {
     fn try_from(request: pb::AcceptInvitationRequest) -> Result<Self> {
         let pb::AcceptInvitationRequest { invitation_token, password, full_name } = request;
         let mut check = Check::default();
-        // How long a new one must be is known when it is known whether it is one.
+        // The rule for passwords needs the address, which only the invitation knows.
         check.field("password", Password::given(&password));
         let full_name = check.field("full_name", Name::parse(&full_name));
         let command = || {

@@ -5,7 +5,10 @@ use jiff::tz::TimeZone;
 use crate::{
     app::App,
     caller::Caller,
-    db::audit_seals::{self, SealedRow},
+    db::{
+        audit_seals::{self, SealedRow},
+        organisations,
+    },
     domain::{
         audit_event::{AuditEvent, Link, Seal},
         ids::OrgId,
@@ -19,7 +22,7 @@ const BATCH: i64 = 1_000;
 /// Numbers and chains all rows that are not sealed yet, and tells `keep` a seal for each day that has new rows; where there are none, the last
 /// seal once more, so that lines that were lost are had again. One organisation after another.
 pub async fn seal(app: &App, mut keep: impl FnMut(&Seal) -> std::io::Result<()>) -> Result<()> {
-    for org in audit_seals::organisations(&app.db).await? {
+    for org in organisations::all(&app.db).await? {
         let mut seals: Vec<Seal> = Vec::new();
         while let Some(batch) = seal_batch(app, org).await? {
             // A day that ends in a later batch is sealed there.
@@ -86,7 +89,7 @@ pub struct Findings {
 /// Compares every sealed row with its link, and the chain with the seals that were kept.
 pub async fn verify(app: &App, seals: &[Seal]) -> Result<Findings> {
     let mut findings = Findings::default();
-    let mut orgs = audit_seals::organisations(&app.db).await?;
+    let mut orgs = organisations::all(&app.db).await?;
     // An organisation may be gone altogether.
     orgs.extend(seals.iter().map(|seal| seal.org));
     orgs.sort();

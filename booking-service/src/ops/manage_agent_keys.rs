@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 
+use super::manage_providers::own_clinics;
 use crate::{
     access::{CREATE_AGENT_KEY, LIST_AGENT_KEYS, REVOKE_AGENT_KEY},
     app::App,
     caller::Caller,
     db::{
-        TenantTx, agent_keys,
+        agent_keys,
         audit::{self, Entry},
-        clinics,
     },
     domain::{
         ids::AgentKeyId,
@@ -63,7 +63,7 @@ pub async fn create_agent_key(app: &App, caller: &Caller, command: CreateAgentKe
         revoked_at: None,
     };
     let mut tx = app.db.auth_tx(caller).await?;
-    own_clinics(&mut tx, &key.scope).await?;
+    own_clinics(&mut tx, key.scope.clinics.as_deref().unwrap_or_default()).await?;
     agent_keys::insert(&mut tx, &secret, &key).await?;
     audit::insert(&mut tx, caller, now, Entry::done(CREATE_AGENT_KEY, "agent key", id)).await?;
     tx.commit().await?;
@@ -94,13 +94,4 @@ pub async fn revoke_agent_key(app: &App, caller: &Caller, id: AgentKeyId) -> Res
     tx.commit().await?;
     app.agents.forget();
     Ok(key)
-}
-
-/// Refuses a scope with somebody else's clinics.
-pub(super) async fn own_clinics(tx: &mut TenantTx, scope: &Scope) -> Result<()> {
-    let named = scope.clinics.as_deref().unwrap_or_default();
-    match clinics::missing(tx, named).await?.first() {
-        None => Ok(()),
-        Some(foreign) => Err(Error::ClinicForbidden(foreign.to_string())),
-    }
 }

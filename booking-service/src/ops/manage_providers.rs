@@ -114,7 +114,8 @@ async fn existing(tx: &mut TenantTx, id: ProviderId) -> Result<ProviderRecord> {
     providers::get(tx, id).await?.ok_or_else(|| Error::not_found(Resource::Provider, id))
 }
 
-async fn own_clinics(tx: &mut TenantTx, ids: &[ClinicId]) -> Result<()> {
+/// Refuses clinics that are somebody else's, or beyond the caller's scope.
+pub(super) async fn own_clinics(tx: &mut TenantTx, ids: &[ClinicId]) -> Result<()> {
     match clinics::missing(tx, ids).await?.first() {
         None => Ok(()),
         Some(foreign) => Err(Error::ClinicForbidden(foreign.to_string())),

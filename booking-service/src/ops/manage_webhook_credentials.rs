@@ -6,7 +6,7 @@ use data_encoding::HEXLOWER;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::manage_agent_keys::own_clinics;
+use super::manage_providers::own_clinics;
 use crate::{
     access::{
         CREATE_WEBHOOK_CREDENTIAL, LIST_WEBHOOK_CREDENTIALS, REVOKE_WEBHOOK_CREDENTIAL, ROTATE_WEBHOOK_SECRET,
@@ -88,7 +88,7 @@ pub async fn create_webhook_credential(
     };
     let sealed = seal(app, credential.id, "secret", &secret)?;
     let mut tx = app.db.auth_tx(caller).await?;
-    own_clinics(&mut tx, &credential.scope).await?;
+    own_clinics(&mut tx, credential.scope.clinics.as_deref().unwrap_or_default()).await?;
     webhook_credentials::insert(&mut tx, &credential, &sealed).await?;
     let entry = Entry::done(CREATE_WEBHOOK_CREDENTIAL, "webhook credential", credential.id.id);
     audit::insert(&mut tx, caller, now, entry).await?;

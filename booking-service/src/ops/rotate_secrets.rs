@@ -6,7 +6,7 @@ use crate::{
     app::App,
     caller::Caller,
     db::{
-        audit_seals,
+        organisations,
         webhook_credentials::{self, Secrets, place},
     },
     domain::ids::OrgId,
@@ -20,7 +20,7 @@ const BATCH: i64 = 100;
 /// Encrypts with the first key what is encrypted with another one; tells how many secrets those were. Requests go on meanwhile.
 pub async fn rotate_secrets(app: &App) -> Result<usize> {
     let mut rotated = 0;
-    for org in audit_seals::organisations(&app.db).await? {
+    for org in organisations::all(&app.db).await? {
         let mut after = Uuid::nil();
         loop {
             let mut tx = app.db.tenant_tx(&Caller::system(org)).await?;

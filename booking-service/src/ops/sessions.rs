@@ -25,7 +25,7 @@ use crate::{
     token::issuer::Grant,
 };
 
-/// How long an access token is good: a member who was removed can do so much longer what they could.
+/// How long an access token is good. Whether its bearer is still a member is asked with each request (`standing`).
 pub const ACCESS_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 
 /// How long a session can rest before it has to be opened anew.

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Their tokens are believed for a day at most, whatever they say.
-const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const LONGEST_FOREIGN_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// HS256 is as strong as its secret: RFC 7518, 3.2.
 const SHORTEST_SECRET: usize = 32;
@@ -110,7 +110,13 @@ impl Rules {
         if !audiences.iter().any(|audience| *audience == *self.audience) {
             return Err("foreign audience");
         }
-        in_time(number("exp")?.ok_or("bad claims")?, number("nbf")?, number("iat")?, LONGEST_LIFE, now)?;
+        in_time(
+            number("exp")?.ok_or("bad claims")?,
+            number("nbf")?,
+            number("iat")?,
+            LONGEST_FOREIGN_LIFE,
+            now,
+        )?;
         let is_plain = |sub: &&str| (1..=200).contains(&sub.len()) && !sub.chars().any(char::is_control);
         let subject = claims.get("sub").and_then(Value::as_str).filter(is_plain).ok_or("no subject")?;
         let org = at(claims, &self.org_claim).and_then(Value::as_str).ok_or("no organisation")?;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     AUDIENCE, Claims, VOICE,
-    foreign::{ForeignIssuer, Rules},
+    foreign::{ForeignIssuer, LONGEST_FOREIGN_LIFE, Rules},
     issuer::{Issuer, OWN_TYPE},
     jwks::Jwks,
     strict_json::Strict,
@@ -25,9 +25,8 @@ const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(30);
 /// Longer than any token that somebody means: looking at it would be work for nothing.
 const LONGEST: usize = 8 << 10;
 
-/// Our own tokens live for 15 minutes. Those of others, and of the development issuer, are believed for a day.
+/// Our own tokens live for 15 minutes. The development issuer's may live as long as those of others.
 const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(1);
-const LONGEST_FOREIGN_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// A key whose signature is believed, with its one algorithm.
 #[derive(Clone)]

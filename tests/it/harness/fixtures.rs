@@ -223,3 +223,8 @@ pub(crate) fn refusal<T>(answer: Result<T, Status>) -> (Code, String) {
 pub(crate) fn unauthenticated() -> (Code, String) {
     (Code::Unauthenticated, "UNAUTHENTICATED".to_owned())
 }
+
+/// Numbers without a pattern (Knuth's multiplicative hash), the same in each run.
+pub(crate) fn scattered(n: u64) -> u64 {
+    n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33
+}
