@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod ops;
 pub mod passwords;
 pub mod readiness;
+pub mod recent;
 pub mod server;
 pub mod standing;
 pub mod telemetry;

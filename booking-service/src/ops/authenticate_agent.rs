@@ -35,7 +35,7 @@ pub(crate) async fn authenticate_agent(app: &App, text: &str) -> Result<Caller, 
     }
 }
 
-async fn look_up(app: &App, secret: &OpaqueKey) -> Result<KnownAgent> {
+async fn look_up(app: &App, secret: &OpaqueKey) -> Result<Arc<KnownAgent>> {
     let stranger = Caller::unknown(secret.org, &RequestContext::default());
     let mut tx = app.db.auth_tx(&stranger).await?;
     let key = agent_keys::by_secret(&mut tx, secret, app.clock.now()).await?.ok_or(Error::Unauthenticated)?;
@@ -46,7 +46,7 @@ async fn look_up(app: &App, secret: &OpaqueKey) -> Result<KnownAgent> {
         scope: Arc::new(key.scope.clone()),
         ..stranger
     };
-    Ok(KnownAgent { key, caller })
+    Ok(Arc::new(KnownAgent { key, caller }))
 }
 
 /// The same trouble for each of those who waited for one look.

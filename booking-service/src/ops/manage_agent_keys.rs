@@ -92,6 +92,6 @@ pub async fn revoke_agent_key(app: &App, caller: &Caller, id: AgentKeyId) -> Res
         .ok_or_else(|| Error::not_found(Resource::AgentKey, id))?;
     audit::insert(&mut tx, caller, now, Entry::done(REVOKE_AGENT_KEY, "agent key", id)).await?;
     tx.commit().await?;
-    app.agents.forget();
+    app.agents.forget_all();
     Ok(key)
 }

@@ -90,7 +90,7 @@ pub async fn update_member_role(app: &App, caller: &Caller, command: UpdateMembe
     profiles::set_role(&mut tx, user, role).await?;
     audit::insert(&mut tx, caller, app.clock.now(), Entry::done(UPDATE_MEMBER_ROLE, "member", user)).await?;
     tx.commit().await?;
-    app.standings.forget(caller.org, user).await;
+    app.standings.forget(&(caller.org, Some(user))).await;
     Ok(Member { role, ..member })
 }
 
@@ -103,7 +103,7 @@ pub async fn remove_member(app: &App, caller: &Caller, user: UserId) -> Result<D
     profiles::delete(&mut tx, user).await?;
     audit::insert(&mut tx, caller, app.clock.now(), Entry::done(REMOVE_MEMBER, "member", user)).await?;
     tx.commit().await?;
-    app.standings.forget(caller.org, user).await;
+    app.standings.forget(&(caller.org, Some(user))).await;
     Ok(Done)
 }
 
