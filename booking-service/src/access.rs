@@ -36,8 +36,8 @@ impl Rpc {
         let Some(tools) = &caller.scope.tools else { return Ok(()) };
         let serves =
             |tool: &Tool| tools.iter().any(|name| name == tool.name) && tool.rpcs.contains(&self.name);
-        // What a credential is, it may always ask.
-        if self.name == GET_CALLER.name || TOOLS.iter().any(serves) {
+        // What a credential is, it may always ask; and that a call is over, it may always tell.
+        if ALWAYS.contains(&self.name) || TOOLS.iter().any(serves) {
             Ok(())
         } else {
             Err(Error::ToolNotAllowed)
@@ -56,6 +56,9 @@ struct Tool {
     name: &'static str,
     rpcs: &'static [&'static str],
 }
+
+/// What every key may, whatever its tools.
+const ALWAYS: [&str; 2] = [GET_CALLER.name, RECORD_CALL_EVENT.name];
 
 /// What the scope of a machine's credential can name.
 const TOOLS: &[Tool] = &[
@@ -122,6 +125,18 @@ rpcs! {
     REVOKE_WEBHOOK_CREDENTIAL = "RevokeWebhookCredential": ADMINS;
 
     LIST_AUDIT_EVENTS = "ListAuditEvents": ADMINS;
+
+    CONNECT_CALENDAR = "ConnectCalendar": ADMINS;
+    COMPLETE_CONNECT = "CompleteConnect": ANYBODY;
+    LIST_CALENDARS = "ListCalendars": ADMINS;
+    UPDATE_CALENDAR = "UpdateCalendar": ADMINS;
+    DISCONNECT_CALENDAR = "DisconnectCalendar": ADMINS;
+    GET_SYNC_STATUS = "GetSyncStatus": ADMINS;
+    RESYNC_CALENDAR = "ResyncCalendar": ADMINS;
+    LIST_DEAD_LETTERS = "ListDeadLetters": ADMINS;
+    REQUEUE_DEAD_LETTER = "RequeueDeadLetter": ADMINS;
+
+    RECORD_CALL_EVENT = "RecordCallEvent": MEMBERS;
 
     // The operator's, who is asked by nobody.
     CREATE_ORGANISATION = "CreateOrganisation": ADMINS;

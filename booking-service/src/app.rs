@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     agent_keys::AgentKeys,
+    calendars::Calendars,
     clock::Clock,
     config::Rates,
     db::Db,
@@ -37,13 +38,15 @@ pub struct App {
     pub webhooks: Turns,
     /// How much is too much.
     pub limits: Limits,
+    /// The way into the providers' calendars.
+    pub calendars: Calendars,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
 
 impl App {
     /// On this database, with these keys, by the system's clock.
-    pub fn new(db: Db, keys: Keys, rates: &Rates) -> Self {
+    pub fn new(db: Db, keys: Keys, rates: &Rates, calendars: Calendars) -> Self {
         let metrics = Arc::new(Metrics::new(&db));
         Self {
             db,
@@ -55,6 +58,7 @@ impl App {
             passwords: Passwords::default(),
             webhooks: Turns::default(),
             limits: Limits::new(rates),
+            calendars,
             metrics,
         }
     }

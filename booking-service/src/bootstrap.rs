@@ -1,7 +1,8 @@
 //! Prepares a database server: roles once a cluster, the database and its extension once a database. Can be repeated.
 //!
 //! `frontdesk_owner` owns everything and cannot log in. `frontdesk_migrator` alone may become it. The others own nothing, and row security holds
-//! for them: requests run as `frontdesk_service`, those about people and keys as `frontdesk_auth`, and the operator's verbs as `frontdesk_operator`.
+//! for them: requests run as `frontdesk_service`, those about people and keys as `frontdesk_auth`, those about calendars and the worker behind them as
+//! `frontdesk_worker`, and the operator's verbs as `frontdesk_operator`. `frontdesk_router` sees where the worker has something to do.
 
 use anyhow::{Context as _, bail};
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
@@ -15,9 +16,11 @@ use crate::{
 };
 
 /// A login and its setting.
-const LOGINS: [(&str, &str); 4] = [
+const LOGINS: [(&str, &str); 6] = [
     ("frontdesk_service", "DATABASE_URL"),
     ("frontdesk_auth", "BOOKING_AUTH_URL"),
+    ("frontdesk_worker", "BOOKING_WORKER_URL"),
+    ("frontdesk_router", "BOOKING_ROUTER_URL"),
     ("frontdesk_migrator", "BOOKING_MIGRATOR_URL"),
     ("frontdesk_operator", "BOOKING_OPERATOR_URL"),
 ];
@@ -50,7 +53,7 @@ begin
     alter role frontdesk_owner nosuperuser nobypassrls nocreatedb nocreaterole noreplication nologin;
     alter role frontdesk_migrator nosuperuser nobypassrls nocreatedb nocreaterole noreplication login noinherit;
     grant frontdesk_owner to frontdesk_migrator;
-    foreach login in array array['frontdesk_service', 'frontdesk_auth', 'frontdesk_operator'] loop
+    foreach login in array array['frontdesk_service', 'frontdesk_auth', 'frontdesk_worker', 'frontdesk_router', 'frontdesk_operator'] loop
         if not exists (select from pg_roles where rolname = login) then
             execute format('create role %I login', login);
         end if;
@@ -72,7 +75,7 @@ const DATABASE: &str = "
 create extension if not exists btree_gist;
 alter schema public owner to frontdesk_owner;
 revoke all on schema public from public;
-grant usage on schema public to frontdesk_service, frontdesk_auth, frontdesk_operator, frontdesk_migrator;
+grant usage on schema public to frontdesk_service, frontdesk_auth, frontdesk_worker, frontdesk_router, frontdesk_operator, frontdesk_migrator;
 ";
 
 /// Prepares the server and the database; gives the addresses of its logins.
@@ -106,7 +109,7 @@ pub async fn bootstrap(
     sqlx::raw_sql(DATABASE).execute(&mut connection).await.context("cannot prepare the database")?;
     let own = format!(
         "revoke all on database {database} from public;
-        grant connect on database {database} to frontdesk_service, frontdesk_auth, frontdesk_operator, frontdesk_migrator;
+        grant connect on database {database} to frontdesk_service, frontdesk_auth, frontdesk_worker, frontdesk_router, frontdesk_operator, frontdesk_migrator;
         grant create on database {database} to frontdesk_owner"
     );
     sqlx::raw_sql(AssertSqlSafe(own)).execute(&mut connection).await?;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::domain::{appointment::State, slot::OpenSlot, spoken::Today, when::TimeProblem};
+use crate::{
+    domain::{appointment::State, slot::OpenSlot, spoken::Today, when::TimeProblem},
+    google::failure::Failure,
+};
 
 /// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -108,6 +111,26 @@ pub enum Error {
     #[error("the appointment is {} already", .0.as_str())]
     WrongState(State),
 
+    /// Whoever was to consent at Google came back too late, or a second time.
+    #[error("the question for consent has expired; ask again")]
+    ConsentExpired,
+
+    /// The operator has entered no application at Google, or one that Google does not know.
+    #[error("no Google application is configured")]
+    GoogleNotConfigured,
+
+    /// Google does not let us in, in its word.
+    #[error("Google refused: {0}")]
+    GoogleRefused(String),
+
+    /// Google does not answer well.
+    #[error("Google is not answering")]
+    GoogleUnavailable(#[source] Failure),
+
+    /// Nothing is written to the calendar any more.
+    #[error("the calendar is disconnected; connect it again first")]
+    CalendarDisconnected,
+
     /// Others were in the way; the same request can succeed at once.
     #[error("too many requests at the same moment")]
     Busy(#[source] sqlx::Error),
@@ -155,6 +178,10 @@ pub enum Resource {
     AgentKey,
     /// A sender of signed webhooks.
     WebhookCredential,
+    /// A provider's calendar.
+    Calendar,
+    /// An appointment that did not get into its calendar.
+    DeadLetter,
 }
 
 impl std::fmt::Display for Resource {
@@ -166,6 +193,8 @@ impl std::fmt::Display for Resource {
             Self::Member => "member",
             Self::AgentKey => "agent key",
             Self::WebhookCredential => "webhook credential",
+            Self::Calendar => "calendar",
+            Self::DeadLetter => "dead letter",
         })
     }
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use secrecy::{ExposeSecret as _, SecretString};
 
 /// What is in the file, and whether it was made just now, for its owner's eyes only.
 pub(crate) fn read_or_make(path: &Path, make: impl FnOnce() -> Result<Vec<u8>>) -> Result<(Vec<u8>, bool)> {
@@ -26,5 +27,14 @@ pub(crate) fn read_or_make(path: &Path, make: impl FnOnce() -> Result<Vec<u8>>) 
             Ok((fs::read(path).with_context(context)?, false))
         }
         Err(error) => Err(error).with_context(context),
+    }
+}
+
+/// The setting's value: itself, or what is in the file that it names.
+pub(crate) fn value_of(setting: &SecretString) -> Result<String> {
+    let text = setting.expose_secret();
+    match text.strip_prefix('@') {
+        None => Ok(text.to_owned()),
+        Some(path) => fs::read_to_string(path).with_context(|| format!("cannot read {path}")),
     }
 }

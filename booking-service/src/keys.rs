@@ -1,7 +1,7 @@
 //! The keys of the service, from its settings: what it signs with, whom it believes, what it encrypts with. They can be read again while
 //! requests are served.
 
-use std::{fs, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
@@ -10,7 +10,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
     config::{Development, KeyPurpose, KeySettings, WrongSetting},
-    development_issuer, key_file,
+    development_issuer,
+    key_file::{self, value_of},
     token::{
         Verifier,
         foreign::ForeignIssuer,
@@ -103,15 +104,6 @@ pub fn vault(setting: &SecretString) -> Result<Vault> {
     Vault::new(&read_list(&value_of(setting)?)?)
 }
 
-/// The setting's value: itself, or what is in the file that it names.
-fn value_of(setting: &SecretString) -> Result<String> {
-    let text = setting.expose_secret();
-    match text.strip_prefix('@') {
-        None => Ok(text.to_owned()),
-        Some(path) => fs::read_to_string(path).with_context(|| format!("cannot read {path}")),
-    }
-}
-
 fn key_list(
     setting: Option<&SecretString>,
     purpose: KeyPurpose,
@@ -162,6 +154,8 @@ fn foreign_issuers(setting: &SecretString) -> Result<Vec<ForeignIssuer>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use booking_service::{
     app::App,
     bootstrap,
+    calendars::Calendars,
     clock::Clock,
     config::{self, Audit, Command, Config, Rates, WrongSetting},
     db::Db,
@@ -61,7 +62,7 @@ fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
 #[expect(clippy::print_stdout, reason = "what these commands print is what they are for")]
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Serve(config) => serve(config).await,
+        Command::Serve(config) => serve(*config).await,
         Command::Bootstrap(config) => {
             for login in bootstrap::bootstrap(&config.admin_url, &config.database, config.passwords()).await?
             {
@@ -116,9 +117,10 @@ async fn serve(config: config::Serve) -> anyhow::Result<()> {
         );
     }
     let keys = Keys::load(&config.keys)?;
-    let db = Db::connect(&config.database, Some(&config.auth_url))
-        .context(WrongSetting("DATABASE_URL or BOOKING_AUTH_URL"))?;
-    let app = App::new(db, keys, &config.rates);
+    let db = Db::connect(&config.database, Some(&config.logins))
+        .context(WrongSetting("DATABASE_URL, BOOKING_AUTH_URL, BOOKING_WORKER_URL or BOOKING_ROUTER_URL"))?;
+    let calendars = Calendars::new(&config.calendars)?;
+    let app = App::new(db, keys, &config.rates, calendars);
     server::check(&app, &config).await?;
     let server = Server::bind(app.clone(), &config).await?;
     tracing::info!(grpc = %server.grpc_address()?, http = %server.http_address()?, "serving");
@@ -163,7 +165,7 @@ async fn operator(config: &config::Operator, keys: Keys) -> anyhow::Result<App> 
     };
     let db = Db::connect(&database, None).context(WrongSetting("BOOKING_OPERATOR_URL"))?;
     anyhow::ensure!(db.is_operator().await?, "the login of BOOKING_OPERATOR_URL is not frontdesk_operator");
-    Ok(App::new(db, keys, &Rates::UNLIMITED))
+    Ok(App::new(db, keys, &Rates::UNLIMITED, Calendars::idle()?))
 }
 
 #[expect(clippy::print_stdout, reason = "what was found is what this is for")]
@@ -228,7 +230,7 @@ async fn create_organization(
     };
     let (org, clinic) = (command.org, command.clinic);
     let db = Db::connect(&config.database, None).context(WrongSetting("DATABASE_URL"))?;
-    let app = App::new(db, Keys::generate()?, &Rates::UNLIMITED);
+    let app = App::new(db, Keys::generate()?, &Rates::UNLIMITED, Calendars::idle()?);
     let made = create_organisation(&app, command).await?;
     Ok((org, made.then_some(clinic)))
 }

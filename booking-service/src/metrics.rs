@@ -1,5 +1,7 @@
 //! What is counted and timed, for `/metrics`.
 
+mod calendars;
+
 use std::{
     sync::{Arc, OnceLock, atomic::AtomicU64},
     time::{Duration, Instant},
@@ -11,6 +13,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use self::calendars::CalendarMetrics;
 use crate::db::Db;
 
 /// Seconds. The budgets are milliseconds, the longest patience is seconds.
@@ -25,6 +28,8 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<Request, Counter>,
     request_time: Timers,
+    /// On the way into the calendars.
+    pub calendars: CalendarMetrics,
     open: Gauge<u64, AtomicU64>,
     idle: Gauge<u64, AtomicU64>,
     db: Db,
@@ -61,7 +66,8 @@ impl Metrics {
         let (open, idle) = (Gauge::default(), Gauge::default());
         registry.register("pool_connections", "Connections to the database", open.clone());
         registry.register("pool_idle_connections", "Those of them that nobody is using", idle.clone());
-        Self { registry, requests, request_time, open, idle, db: db.clone() }
+        let calendars = CalendarMetrics::new(&mut registry);
+        Self { registry, requests, request_time, calendars, open, idle, db: db.clone() }
     }
 
     /// All of it, as `OpenMetrics` text.

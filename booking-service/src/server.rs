@@ -12,7 +12,7 @@ use tonic::{
 };
 use tonic_health::server::HealthReporter;
 
-use crate::{app::App, auth, config::Serve, grpc, readiness};
+use crate::{app::App, auth, config::Serve, grpc, readiness, worker};
 
 /// So many requests that were taken back before they were looked at may wait.
 const MOST_RESETS: usize = 10_000;
@@ -80,7 +80,16 @@ impl Server {
             tokio::time::sleep(grace).await;
         };
         tokio::select! {
-            served = async { tokio::try_join!(async { anyhow::Ok(serving.await?) }, async { Ok(probes.await?) }) } => {
+            served = async {
+                tokio::try_join!(
+                    async { anyhow::Ok(serving.await?) },
+                    async { Ok(probes.await?) },
+                    async {
+                        worker::run(app.clone(), stop.clone()).await;
+                        Ok(())
+                    },
+                )
+            } => {
                 served?;
             }
             () = report_health(&app, &reporter, &stop) => bail!("the health report ended"),

@@ -4,6 +4,7 @@
 //! [`tools`], and goes through [`upstream`] to the booking service. What comes back is a sentence or a [`problem`].
 
 mod app;
+mod calendar_upstream;
 pub mod config;
 mod connections;
 mod context;

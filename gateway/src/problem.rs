@@ -160,6 +160,11 @@ impl Problem {
         Self { say: format!("{}{sentence}", self.say), ..self }
     }
 
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
     /// Whether the credential was refused: then nothing else is answered.
     pub(crate) fn is_unauthenticated(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED.as_u16()
@@ -229,6 +234,7 @@ fn argument(field: &str) -> &str {
         "service_text" => "service",
         "idempotency-key" => "Idempotency-Key",
         "expire_time" => "expires_at",
+        "google_calendar_id" => "calendar_id",
         other => other.strip_prefix("slot.").or_else(|| other.strip_prefix("scope.")).unwrap_or(other),
     }
 }

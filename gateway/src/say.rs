@@ -57,7 +57,12 @@ pub(crate) fn refusal(
         "ALREADY_A_MEMBER" => "They are a member already.".into(),
         "LAST_ADMIN" => "Every organisation needs an administrator, so the last one stays.".into(),
         "TOO_LARGE" => "That is more than can be taken at once.".into(),
-        "PROFILE_NOT_FOUND" | "MEMBER_NOT_FOUND" | "AGENT_KEY_NOT_FOUND" | "WEBHOOK_CREDENTIAL_NOT_FOUND" => {
+        "PROFILE_NOT_FOUND"
+        | "MEMBER_NOT_FOUND"
+        | "AGENT_KEY_NOT_FOUND"
+        | "WEBHOOK_CREDENTIAL_NOT_FOUND"
+        | "CALENDAR_NOT_FOUND"
+        | "DEAD_LETTER_NOT_FOUND" => {
             "There is no such thing here.".into()
         }
         "CALLER_NOT_IDENTIFIED" => {
@@ -76,6 +81,13 @@ pub(crate) fn refusal(
         "WRONG_STATE" => {
             format!("That appointment is {} already, so it cannot be changed.", spaced(about("state")))
         }
+        "CONSENT_EXPIRED" => "That link was used before, or is too old. Please ask for a new one.".into(),
+        "GOOGLE_NOT_CONFIGURED" => {
+            "Google is not set up here, so calendars can be connected with a service account alone.".into()
+        }
+        "GOOGLE_REFUSED" => format!("Google did not allow it: {}.", spaced(about("google_reason"))),
+        "GOOGLE_UNAVAILABLE" => "Google is not answering right now. Please try again in a moment.".into(),
+        "CALENDAR_DISCONNECTED" => "That calendar is disconnected. Please connect it again first.".into(),
         "BUSY" => {
             "The appointment book is busy right now, so I could not confirm that. Please try again in a moment."
                 .into()

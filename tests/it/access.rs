@@ -13,7 +13,8 @@ use jiff::SignedDuration;
 use prost::Message as _;
 use proto::booking::v1::{
     self as pb, availability_service_client::AvailabilityServiceClient,
-    clinic_service_client::ClinicServiceClient, identity_service_client::IdentityServiceClient,
+    calendar_service_client::CalendarServiceClient, clinic_service_client::ClinicServiceClient,
+    identity_service_client::IdentityServiceClient,
 };
 use tonic::{Code, Request, Status, client::Grpc, codegen::http::uri::PathAndQuery};
 use tonic_prost::ProstCodec;
@@ -128,10 +129,13 @@ const NEEDS: &[(&str, Need)] = &[
     ("BookAppointment", Need::Credential),
     ("CancelAppointment", Need::Credential),
     ("CheckSlot", Need::Credential),
+    ("CompleteConnect", Need::Nothing),
+    ("ConnectCalendar", Need::Admin),
     ("CreateAgentKey", Need::Admin),
     ("CreateClinic", Need::Admin),
     ("CreateProvider", Need::Admin),
     ("CreateWebhookCredential", Need::Admin),
+    ("DisconnectCalendar", Need::Admin),
     ("ExchangeWebhookSignature", Need::Nothing),
     ("GetAppointment", Need::Credential),
     ("GetCaller", Need::Credential),
@@ -139,16 +143,22 @@ const NEEDS: &[(&str, Need)] = &[
     ("GetJwks", Need::Nothing),
     ("GetProfile", Need::Credential),
     ("GetProvider", Need::Credential),
+    ("GetSyncStatus", Need::Admin),
     ("InviteMember", Need::Admin),
     ("ListAgentKeys", Need::Admin),
     ("ListAppointments", Need::Credential),
     ("ListAuditEvents", Need::Admin),
+    ("ListCalendars", Need::Admin),
     ("ListClinics", Need::Credential),
+    ("ListDeadLetters", Need::Admin),
     ("ListMembers", Need::Admin),
     ("ListProviders", Need::Credential),
     ("ListWebhookCredentials", Need::Admin),
+    ("RecordCallEvent", Need::Credential),
     ("RefreshSession", Need::Nothing),
     ("RemoveMember", Need::Admin),
+    ("RequeueDeadLetter", Need::Admin),
+    ("ResyncCalendar", Need::Admin),
     ("RevokeAgentKey", Need::Admin),
     ("RevokeWebhookCredential", Need::Admin),
     ("RotateWebhookSecret", Need::Admin),
@@ -156,6 +166,7 @@ const NEEDS: &[(&str, Need)] = &[
     ("SignIn", Need::Nothing),
     ("SignOut", Need::Nothing),
     ("SignUp", Need::Nothing),
+    ("UpdateCalendar", Need::Admin),
     ("UpdateMemberRole", Need::Admin),
 ];
 
@@ -228,6 +239,58 @@ async fn a_token_of_an_organisation_that_is_not_there_opens_nothing() {
     assert_eq!(app.count("select count(*) from auth_failure").await, 2);
 }
 
+/// What a stranger is told by each RPC, once for each thing that it can name.
+const TOLD: &[(&str, &str)] = &[
+    ("AcceptInvitation", "names nothing"),
+    ("AssignProvider", "CLINIC_FORBIDDEN"),
+    ("AssignProvider", "PROVIDER_NOT_FOUND"),
+    ("BookAppointment", "CLINIC_FORBIDDEN"),
+    ("BookAppointment", "PROVIDER_NOT_FOUND"),
+    ("CancelAppointment", "APPOINTMENT_NOT_FOUND"),
+    ("CheckSlot", "CLINIC_FORBIDDEN"),
+    ("CompleteConnect", "names nothing"),
+    ("ConnectCalendar", "PROVIDER_NOT_FOUND"),
+    ("CreateAgentKey", "CLINIC_FORBIDDEN"),
+    ("CreateClinic", "names nothing"),
+    ("CreateProvider", "CLINIC_FORBIDDEN"),
+    ("CreateWebhookCredential", "CLINIC_FORBIDDEN"),
+    ("DisconnectCalendar", "CALENDAR_NOT_FOUND"),
+    ("ExchangeWebhookSignature", "names nothing"),
+    ("GetAppointment", "APPOINTMENT_NOT_FOUND"),
+    ("GetCaller", "names nothing"),
+    ("GetClinic", "CLINIC_FORBIDDEN"),
+    ("GetJwks", "names nothing"),
+    ("GetProfile", "names nothing"),
+    ("GetProvider", "PROVIDER_NOT_FOUND"),
+    ("GetSyncStatus", "CALENDAR_NOT_FOUND"),
+    ("InviteMember", "names nothing"),
+    ("ListAgentKeys", "names nothing"),
+    ("ListAppointments", "CLINIC_FORBIDDEN"),
+    ("ListAppointments", "PROVIDER_NOT_FOUND"),
+    ("ListAuditEvents", "names nothing"),
+    ("ListCalendars", "names nothing"),
+    ("ListClinics", "names nothing"),
+    ("ListDeadLetters", "CALENDAR_NOT_FOUND"),
+    ("ListMembers", "names nothing"),
+    ("ListProviders", "CLINIC_FORBIDDEN"),
+    ("ListWebhookCredentials", "names nothing"),
+    ("RecordCallEvent", "names nothing"),
+    ("RefreshSession", "names nothing"),
+    ("RemoveMember", "MEMBER_NOT_FOUND"),
+    ("RequeueDeadLetter", "DEAD_LETTER_NOT_FOUND"),
+    ("ResyncCalendar", "CALENDAR_NOT_FOUND"),
+    ("RevokeAgentKey", "AGENT_KEY_NOT_FOUND"),
+    ("RevokeWebhookCredential", "WEBHOOK_CREDENTIAL_NOT_FOUND"),
+    ("RotateWebhookSecret", "WEBHOOK_CREDENTIAL_NOT_FOUND"),
+    ("SearchSlots", "CLINIC_FORBIDDEN"),
+    ("SearchSlots", "PROVIDER_NOT_FOUND"),
+    ("SignIn", "names nothing"),
+    ("SignOut", "names nothing"),
+    ("SignUp", "names nothing"),
+    ("UpdateCalendar", "CALENDAR_NOT_FOUND"),
+    ("UpdateMemberRole", "MEMBER_NOT_FOUND"),
+];
+
 /// What every RPC answers when it is asked for another organisation's things, and for things that are not there.
 #[tokio::test]
 async fn to_a_stranger_what_exists_is_as_what_does_not() {
@@ -247,57 +310,24 @@ async fn to_a_stranger_what_exists_is_as_what_does_not() {
         member: member.profile.unwrap().user_id,
         agent_key,
         webhook: webhook.webhook_credential.unwrap().id,
+        // As it is made for tests that need no Google.
+        calendar: theirs.org.to_string(),
     };
+    app.something_for_calendars(&theirs).await;
+    app.sql("update calendar_sync set state = 'failed', due_at = null").await;
     let there = outcomes(&app, &ours, &theirs, &things).await;
     let nothing = Things {
         appointment: AppointmentId::generate().to_string(),
         member: AppointmentId::generate().to_string(),
         agent_key: AppointmentId::generate().to_string(),
         webhook: unknown_webhook_credential(&ours),
+        calendar: AppointmentId::generate().to_string(),
     };
     let not_there = outcomes(&app, &ours, &nowhere, &nothing).await;
     assert_eq!(there, not_there);
-    let expected = [
-        ("AcceptInvitation", "names nothing"),
-        ("AssignProvider", "CLINIC_FORBIDDEN"),
-        ("AssignProvider", "PROVIDER_NOT_FOUND"),
-        ("BookAppointment", "CLINIC_FORBIDDEN"),
-        ("BookAppointment", "PROVIDER_NOT_FOUND"),
-        ("CancelAppointment", "APPOINTMENT_NOT_FOUND"),
-        ("CheckSlot", "CLINIC_FORBIDDEN"),
-        ("CreateAgentKey", "CLINIC_FORBIDDEN"),
-        ("CreateClinic", "names nothing"),
-        ("CreateProvider", "CLINIC_FORBIDDEN"),
-        ("CreateWebhookCredential", "CLINIC_FORBIDDEN"),
-        ("ExchangeWebhookSignature", "names nothing"),
-        ("GetAppointment", "APPOINTMENT_NOT_FOUND"),
-        ("GetCaller", "names nothing"),
-        ("GetClinic", "CLINIC_FORBIDDEN"),
-        ("GetJwks", "names nothing"),
-        ("GetProfile", "names nothing"),
-        ("GetProvider", "PROVIDER_NOT_FOUND"),
-        ("InviteMember", "names nothing"),
-        ("ListAgentKeys", "names nothing"),
-        ("ListAppointments", "CLINIC_FORBIDDEN"),
-        ("ListAppointments", "PROVIDER_NOT_FOUND"),
-        ("ListAuditEvents", "names nothing"),
-        ("ListClinics", "names nothing"),
-        ("ListMembers", "names nothing"),
-        ("ListProviders", "CLINIC_FORBIDDEN"),
-        ("ListWebhookCredentials", "names nothing"),
-        ("RefreshSession", "names nothing"),
-        ("RemoveMember", "MEMBER_NOT_FOUND"),
-        ("RevokeAgentKey", "AGENT_KEY_NOT_FOUND"),
-        ("RevokeWebhookCredential", "WEBHOOK_CREDENTIAL_NOT_FOUND"),
-        ("RotateWebhookSecret", "WEBHOOK_CREDENTIAL_NOT_FOUND"),
-        ("SearchSlots", "CLINIC_FORBIDDEN"),
-        ("SearchSlots", "PROVIDER_NOT_FOUND"),
-        ("SignIn", "names nothing"),
-        ("SignOut", "names nothing"),
-        ("SignUp", "names nothing"),
-        ("UpdateMemberRole", "MEMBER_NOT_FOUND"),
-    ];
-    assert_eq!(there, expected.map(|(rpc, reason)| (rpc.to_owned(), reason.to_owned())));
+    let expected: Vec<_> =
+        TOLD.iter().map(|(rpc, reason)| ((*rpc).to_owned(), (*reason).to_owned())).collect();
+    assert_eq!(there, expected);
     let mut covered: Vec<String> = there.into_iter().map(|(rpc, _)| rpc).collect();
     covered.dedup();
     let mut all: Vec<String> =
@@ -307,6 +337,8 @@ async fn to_a_stranger_what_exists_is_as_what_does_not() {
     assert_eq!(app.count("select count(*) from agent_key where revoked_at is not null").await, 0);
     assert_eq!(app.count("select count(*) from webhook_credential where revoked_at is not null or previous_secret is not null").await, 0);
     assert_eq!(app.count("select count(*) from profile where role = 'staff'").await, 1);
+    assert_eq!(app.count("select count(*) from calendar where state = 'connected'").await, 1);
+    assert_eq!(app.count("select count(*) from calendar_sync where state = 'failed'").await, 1);
     // Nothing of theirs has changed, and each attempt is on record, at home.
     assert_eq!(app.count("select count(*) from appointment where state = 'booked'").await, 1);
     let mut database = app.database.superuser().await;
@@ -317,7 +349,7 @@ async fn to_a_stranger_what_exists_is_as_what_does_not() {
     .fetch_all(&mut database)
     .await
     .unwrap();
-    assert_eq!(attempts.len(), 2 * expected.iter().filter(|(_, reason)| *reason != "names nothing").count());
+    assert_eq!(attempts.len(), 2 * TOLD.iter().filter(|(_, reason)| *reason != "names nothing").count());
     assert!(attempts.iter().all(|(_, _, named)| *named));
     assert_eq!(app.count("select count(distinct org_id) from audit where outcome = 'refused'").await, 1);
 }
@@ -328,6 +360,7 @@ struct Things {
     member: String,
     agent_key: String,
     webhook: String,
+    calendar: String,
 }
 
 /// Each RPC, asked by `ours` for `theirs`, with the reason of the refusal.
@@ -342,6 +375,7 @@ async fn outcomes(app: &TestApp, ours: &Clinic, theirs: &Clinic, things: &Things
     let (clinic_id, provider_id) = (theirs.id.clone(), theirs.provider.clone());
     let names_nothing = [
         "AcceptInvitation",
+        "CompleteConnect",
         "CreateClinic",
         "ExchangeWebhookSignature",
         "GetCaller",
@@ -350,9 +384,11 @@ async fn outcomes(app: &TestApp, ours: &Clinic, theirs: &Clinic, things: &Things
         "InviteMember",
         "ListAgentKeys",
         "ListAuditEvents",
+        "ListCalendars",
         "ListClinics",
         "ListMembers",
         "ListWebhookCredentials",
+        "RecordCallEvent",
         "RefreshSession",
         "SignIn",
         "SignOut",
@@ -360,6 +396,7 @@ async fn outcomes(app: &TestApp, ours: &Clinic, theirs: &Clinic, things: &Things
     ];
     let mut found: Vec<_> = names_nothing.into_iter().map(|rpc| (rpc, "names nothing".to_owned())).collect();
     found.extend(identity_outcomes(app, token, theirs, things).await);
+    found.extend(calendar_outcomes(app, token, theirs, things).await);
     let book = booking(theirs, TWO_PM);
     found.push(("BookAppointment", refused(appointments.book_appointment(with_token(token, book)).await)));
     let book = crate::harness::fixtures::booking_of(foreign_provider);
@@ -402,6 +439,38 @@ async fn outcomes(app: &TestApp, ours: &Clinic, theirs: &Clinic, things: &Things
     found.push(("AssignProvider", refused(clinics.assign_provider(with_token(token, assign)).await)));
     found.sort();
     found.into_iter().map(|(rpc, reason)| (rpc.to_owned(), reason)).collect()
+}
+
+async fn calendar_outcomes(
+    app: &TestApp,
+    token: &str,
+    theirs: &Clinic,
+    things: &Things,
+) -> Vec<(&'static str, String)> {
+    fn refused<T>(answer: Result<T, Status>) -> String {
+        reason(&answer.err().expect("a refusal"))
+    }
+    let mut calendars = CalendarServiceClient::new(app.grpc.clone());
+    let (calendar_id, appointment_id) = (things.calendar.clone(), things.appointment.clone());
+    let connect = pb::ConnectCalendarRequest { provider_id: theirs.provider.clone(), ..Default::default() };
+    let update = pb::UpdateCalendarRequest {
+        calendar_id: calendar_id.clone(),
+        choices: Some(pb::CalendarChoices::default()),
+    };
+    let disconnect = pb::DisconnectCalendarRequest { calendar_id: calendar_id.clone() };
+    let status = pb::GetSyncStatusRequest { calendar_id: calendar_id.clone() };
+    let resync = pb::ResyncCalendarRequest { calendar_id: calendar_id.clone() };
+    let list = pb::ListDeadLettersRequest { calendar_id, ..Default::default() };
+    let requeue = pb::RequeueDeadLetterRequest { appointment_id };
+    vec![
+        ("ConnectCalendar", refused(calendars.connect_calendar(with_token(token, connect)).await)),
+        ("UpdateCalendar", refused(calendars.update_calendar(with_token(token, update)).await)),
+        ("DisconnectCalendar", refused(calendars.disconnect_calendar(with_token(token, disconnect)).await)),
+        ("GetSyncStatus", refused(calendars.get_sync_status(with_token(token, status)).await)),
+        ("ResyncCalendar", refused(calendars.resync_calendar(with_token(token, resync)).await)),
+        ("ListDeadLetters", refused(calendars.list_dead_letters(with_token(token, list)).await)),
+        ("RequeueDeadLetter", refused(calendars.requeue_dead_letter(with_token(token, requeue)).await)),
+    ]
 }
 
 async fn identity_outcomes(

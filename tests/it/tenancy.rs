@@ -36,20 +36,23 @@ const OPEN_TABLES: &str = "
                 from pg_policy p where p.polrelid = c.oid
                     -- What one role has to see before there is a tenant: `SEEN_WITHOUT_A_TENANT` says why.
                     and not (p.polname = c.relname || '_directory' and p.polcmd = 'r' and p.polroles <> '{0}'
-                        and c.relname in ('membership', 'organisation'))
+                        and c.relname in ('calendar_sync', 'membership', 'organisation'))
             )
         )
     order by 1";
 
 /// Every login that requests or operators run as.
-const LOGINS: [&str; 3] = ["frontdesk_service", "frontdesk_auth", "frontdesk_operator"];
+const LOGINS: [&str; 5] =
+    ["frontdesk_service", "frontdesk_auth", "frontdesk_worker", "frontdesk_router", "frontdesk_operator"];
 
 /// All that a login sees of an organisation's things without being told which organisation it is for.
-const SEEN_WITHOUT_A_TENANT: [(&str, &str); 2] = [
+const SEEN_WITHOUT_A_TENANT: [(&str, &str); 3] = [
     // Where may this user sign in to? Ids alone.
     ("frontdesk_auth", "membership"),
     // Which organisations are there to be sealed? Ids alone.
     ("frontdesk_operator", "organisation"),
+    // Where is something due for a calendar? Ids of organisations, and times.
+    ("frontdesk_router", "calendar_sync"),
 ];
 
 /// An organisation with something in every table.
@@ -62,6 +65,7 @@ async fn lived_in(app: &TestApp) -> Clinic {
     let plan = pb::SignaturePlan { without_timestamp: true, ..Default::default() };
     let webhook = app.webhook_credential(&clinic, plan, secret).await.webhook_credential.unwrap();
     app.exchange(&webhook.id, &signature(secret, "{}"), "{}").await.unwrap();
+    app.something_for_calendars(&clinic).await;
     let mut operator = app.database.operator();
     operator.clock = app.app.clock.clone();
     audit_seals::seal(&operator, |_| Ok(())).await.unwrap();
@@ -70,7 +74,7 @@ async fn lived_in(app: &TestApp) -> Clinic {
 
 async fn tables(database: &mut PgConnection) -> Vec<String> {
     let tables: Vec<String> = sqlx::query_scalar(TENANT_TABLES).fetch_all(database).await.unwrap();
-    assert!(tables.len() >= 16, "{tables:?}");
+    assert!(tables.len() >= 19, "{tables:?}");
     tables
 }
 
@@ -123,7 +127,12 @@ async fn without_a_tenant_nothing_is_seen_and_nothing_can_be_written() {
             login.execute(sqlx::raw_sql(AssertSqlSafe(over))).await.unwrap();
         }
     }
-    // Of those two, nothing but ids.
+    // Of those, nothing but ids and times.
+    let mut router = app.database.login("frontdesk_router").await.unwrap();
+    for column in ["appointment_id", "version", "event_id", "state"] {
+        let select = format!("select {column} from calendar_sync");
+        assert_eq!(code(&router.execute(AssertSqlSafe(select)).await.unwrap_err()), "42501", "{column}");
+    }
     let mut operator = app.database.login("frontdesk_operator").await.unwrap();
     assert_eq!(code(&operator.execute("select name from organisation").await.unwrap_err()), "42501");
     // Users belong to nobody's organisation: auth sees them, and nobody else does.

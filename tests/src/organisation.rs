@@ -5,6 +5,7 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context as _, Result};
 use booking_service::{
     app::App,
+    calendars::Calendars,
     caller::Role,
     clock::Clock,
     config::{Database, Rates},
@@ -48,7 +49,8 @@ pub async fn create(stack: &Stack, org: OrgId, name: &str, clinic_name: &str) ->
         database_connections: 1,
         database_wait: Duration::from_secs(5),
     };
-    let app = App::new(Db::connect(&database, None)?, Keys::generate()?, &Rates::UNLIMITED);
+    let app =
+        App::new(Db::connect(&database, None)?, Keys::generate()?, &Rates::UNLIMITED, Calendars::idle()?);
     create_organisation(&app, command).await?;
     app.db.close().await;
     Ok(())

@@ -16,6 +16,8 @@ use devdb::{Durability, Server, guardian::guarded};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 
+use crate::fake_gcal::WELL_KNOWN_CLIENT;
+
 /// Where things are, as the services' own settings say; a port that is taken is replaced by a free one.
 #[derive(Args, Clone, Debug)]
 pub struct Places {
@@ -28,6 +30,12 @@ pub struct Places {
     /// Has to be set with `DATABASE_URL`.
     #[arg(long, env = "BOOKING_AUTH_URL", hide_env_values = true, requires = "database_url")]
     auth_url: Option<SecretString>,
+    /// Has to be set with `DATABASE_URL`.
+    #[arg(long, env = "BOOKING_WORKER_URL", hide_env_values = true, requires = "database_url")]
+    worker_url: Option<SecretString>,
+    /// Has to be set with `DATABASE_URL`.
+    #[arg(long, env = "BOOKING_ROUTER_URL", hide_env_values = true, requires = "database_url")]
+    router_url: Option<SecretString>,
     /// A folder with a Postgres server's programs.
     #[arg(long, env = "FRONTDESK_PG_BIN")]
     pg_bin: Option<PathBuf>,
@@ -40,6 +48,9 @@ pub struct Places {
     /// Where the booking service serves its probes.
     #[arg(long, env = "BOOKING_HTTP_ADDRESS", default_value = "127.0.0.1:9090")]
     service_http: SocketAddr,
+    /// Where the stand-in for Google Calendar is.
+    #[arg(long, default_value = "127.0.0.1:8090")]
+    calendars: SocketAddr,
 }
 
 /// Everything that was started. It ends with this value, or with this process.
@@ -49,6 +60,8 @@ pub struct Stack {
     pub gateway: SocketAddr,
     /// Where the booking service serves gRPC.
     pub grpc: SocketAddr,
+    /// Where the stand-in for Google Calendar is.
+    pub calendars: SocketAddr,
     /// The database, as the booking service reaches it.
     pub service_url: String,
     /// Whether the database is ours, and its address no secret.
@@ -71,28 +84,37 @@ impl Stack {
     /// those that it needs.
     pub async fn start(options: &Places, home: &Path, more: &[(&'static str, &str)]) -> Result<Self> {
         let began = Instant::now();
-        let (database, [service_url, auth_url]) = database(options, home).await?;
+        let (database, logins) = database(options, home).await?;
         step(began, "database");
-        let [gateway, grpc, service_http] =
-            [options.gateway, options.grpc, options.service_http].map(free_port);
+        let [gateway, grpc, service_http, calendars] =
+            [options.gateway, options.grpc, options.service_http, options.calendars].map(free_port);
+        let service_url = logins[0].1.clone();
         let key = home.join("development.key");
+        let (client_id, client_secret) = WELL_KNOWN_CLIENT;
         let mut service = vec![
-            ("DATABASE_URL", service_url.clone()),
-            ("BOOKING_AUTH_URL", auth_url),
+            ("BOOKING_GOOGLE_CLIENT_ID", client_id.to_owned()),
+            ("BOOKING_GOOGLE_CLIENT_SECRET", client_secret.to_owned()),
+            ("BOOKING_GOOGLE_REDIRECT_URL", format!("http://{gateway}/api/calendar/google/callback")),
+            ("BOOKING_GOOGLE_API_URL", format!("http://{calendars}/calendar/v3")),
+            ("BOOKING_GOOGLE_AUTH_URL", format!("http://{calendars}/o/oauth2/v2/auth")),
+            ("BOOKING_GOOGLE_TOKEN_URL", format!("http://{calendars}/token")),
+            ("BOOKING_GOOGLE_REVOKE_URL", format!("http://{calendars}/revoke")),
             ("BOOKING_GRPC_ADDRESS", grpc.to_string()),
             ("BOOKING_HTTP_ADDRESS", service_http.to_string()),
             ("BOOKING_DEV_ISSUER", "true".to_owned()),
             ("BOOKING_DEV_KEY", key.to_string_lossy().into_owned()),
         ];
+        service.extend(logins);
         service.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let edge =
             [("GATEWAY_BOOKING_URL", format!("http://{grpc}")), ("GATEWAY_ADDRESS", gateway.to_string())];
         let programs = vec![
             Program::start("gateway", &[], &edge, home)?,
+            Program::start("fake-gcal", &[&format!("--address={calendars}")], &[], home)?,
             Program::start("booking-service", &["serve"], &service, home)?,
         ];
         let own_database = database.is_some();
-        let mut stack = Self { gateway, grpc, service_url, own_database, programs, database };
+        let mut stack = Self { gateway, grpc, calendars, service_url, own_database, programs, database };
         stack.wait_until_ready().await?;
         step(began, &format!("booking service (gRPC {grpc}) and gateway (HTTP {gateway})"));
         Ok(stack)
@@ -101,6 +123,9 @@ impl Stack {
     /// What each of the services has in memory, in megabytes, where the system tells.
     pub fn memory(&self) -> Vec<(&'static str, f64)> {
         let of = |program: &Program| {
+            if program.name == "fake-gcal" {
+                return None;
+            }
             let names: [&'static str; 2] = ["memory at rest, gateway", "memory at rest, booking service"];
             let name = names[usize::from(program.name != "gateway")];
             Some((name, resident(program.child.id())?))
@@ -230,24 +255,38 @@ fn resident(guardian: u32) -> Option<f64> {
     own.reduce(f64::max).map(|kilobytes| kilobytes / 1e3)
 }
 
+/// The settings of the service's logins, with their values.
+type Logins = Vec<(&'static str, String)>;
+
 /// The database named by the user, or one of our own, brought up to date.
-async fn database(options: &Places, home: &Path) -> Result<(Option<Server>, [String; 2])> {
-    if let Some(url) = &options.database_url {
-        let other = |url: &Option<SecretString>| {
-            url.clone()
-                .context("DATABASE_URL is set, so BOOKING_MIGRATOR_URL and BOOKING_AUTH_URL have to be, too")
+async fn database(options: &Places, home: &Path) -> Result<(Option<Server>, Logins)> {
+    let Places { database_url, auth_url, worker_url, router_url, migrator_url, .. } = options;
+    let named = [
+        ("DATABASE_URL", database_url),
+        ("BOOKING_AUTH_URL", auth_url),
+        ("BOOKING_WORKER_URL", worker_url),
+        ("BOOKING_ROUTER_URL", router_url),
+    ];
+    if database_url.is_some() {
+        let value = |(name, url): (&'static str, &Option<SecretString>)| {
+            let url =
+                url.as_ref().with_context(|| format!("DATABASE_URL is set, so {name} has to be, too"))?;
+            Ok((name, url.expose_secret().to_owned()))
         };
-        bootstrap::migrate(&other(&options.migrator_url)?).await?;
-        return Ok((None, [url, &other(&options.auth_url)?].map(|url| url.expose_secret().to_owned())));
+        let logins = named.into_iter().map(value).collect::<Result<Logins>>()?;
+        let migrator = migrator_url.as_ref();
+        bootstrap::migrate(migrator.context("DATABASE_URL is set, so BOOKING_MIGRATOR_URL has to be, too")?)
+            .await?;
+        return Ok((None, logins));
     }
     let server = Server::start(home, options.pg_bin.as_deref(), Durability::Durable)?;
     let admin = server.admin_url.clone().into();
     let logins = bootstrap::bootstrap(&admin, "frontdesk", Passwords::None).await?;
     let url = |setting: &str| logins.iter().find(|login| login.setting == setting).map(|login| &login.url);
     bootstrap::migrate(url("BOOKING_MIGRATOR_URL").context("a login for the migrator")?).await?;
-    let urls = ["DATABASE_URL", "BOOKING_AUTH_URL"]
-        .map(|name| url(name).map(|url| url.expose_secret().to_owned()).unwrap_or_default());
-    Ok((Some(server), urls))
+    let urls = named
+        .map(|(name, _)| (name, url(name).map(|url| url.expose_secret().to_owned()).unwrap_or_default()));
+    Ok((Some(server), urls.into()))
 }
 
 /// The address, if nobody has it; else another port there.

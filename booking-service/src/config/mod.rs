@@ -1,5 +1,6 @@
 //! Every setting: the only file that reads the environment. `--help` is the reference.
 
+mod calendars;
 mod keys;
 mod operator;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
 pub use self::{
+    calendars::CalendarSettings,
     keys::{Development, KeySettings, Rates},
     operator::{Audit, KeyPurpose, NewKey, Operator, RotateSecrets, Verify},
 };
@@ -44,7 +46,7 @@ impl std::fmt::Display for WrongSetting {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serves gRPC until it is told to stop.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Prepares a database server: roles, the database, its extensions. Can be repeated. Prints the addresses, ready for .env.
     Bootstrap(Bootstrap),
     /// Applies the migrations.
@@ -96,21 +98,38 @@ pub struct Serve {
     /// The database.
     #[command(flatten)]
     pub database: Database,
-    /// The database, with the login for people and keys.
-    #[arg(long, env = "BOOKING_AUTH_URL", hide_env_values = true)]
-    pub auth_url: SecretString,
+    /// The database, with the other logins.
+    #[command(flatten)]
+    pub logins: Logins,
     /// Whom to believe, and what to sign and encrypt with.
     #[command(flatten)]
     pub keys: KeySettings,
     /// How much is too much.
     #[command(flatten)]
     pub rates: Rates,
+    /// The providers' calendars.
+    #[command(flatten)]
+    pub calendars: CalendarSettings,
     /// Refuse to start on a Postgres with known holes in its row security, instead of warning.
     #[arg(long, env = "BOOKING_REQUIRE_PATCHED_POSTGRES")]
     pub require_patched_postgres: bool,
     /// How long requests may take to end after we are told to stop.
     #[arg(long, env = "BOOKING_SHUTDOWN_GRACE", default_value = "10s", value_parser = humantime::parse_duration)]
     pub shutdown_grace: Duration,
+}
+
+/// The database with the logins that see what requests about appointments need not see.
+#[derive(Args, Clone, Debug)]
+pub struct Logins {
+    /// The database, with the login for people and keys.
+    #[arg(long, env = "BOOKING_AUTH_URL", hide_env_values = true)]
+    pub auth_url: SecretString,
+    /// The database, with the login for calendars.
+    #[arg(long, env = "BOOKING_WORKER_URL", hide_env_values = true)]
+    pub worker_url: SecretString,
+    /// The database, with the login that sees in which organisations calendars have to be brought up to date.
+    #[arg(long, env = "BOOKING_ROUTER_URL", hide_env_values = true)]
+    pub router_url: SecretString,
 }
 
 /// The service's way to Postgres.

@@ -9,6 +9,10 @@ pub mod audit_events;
 pub mod audit_seals;
 pub mod auth_failures;
 pub mod booking;
+pub mod calendar_consents;
+pub mod calendar_sync;
+pub mod calendars;
+pub mod calls;
 pub mod clinics;
 mod doubt;
 pub mod idempotency;
@@ -37,7 +41,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction, postgres:
 
 use crate::{
     caller::Caller,
-    config::Database,
+    config::{Database, Logins},
     domain::{
         ids::{ClinicId, OrgId},
         scope::Scope,
@@ -52,8 +56,8 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 /// How long a statement may take for a client that named no deadline.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// People and keys are few, beside bookings.
-const AUTH_CONNECTIONS: u32 = 4;
+/// People, keys and calendars are few, beside bookings; and they must not be in their way.
+const FEW_CONNECTIONS: u32 = 4;
 
 /// The service's connections.
 #[derive(Clone, Debug)]
@@ -61,6 +65,10 @@ pub struct Db {
     pool: PgPool,
     /// For people and keys, with a login of its own. Where there is none, nobody signs in.
     auth: PgPool,
+    /// For calendars, with a login of its own.
+    worker: PgPool,
+    /// Sees where the worker has something to do.
+    router: PgPool,
     /// One connection for the probes alone: a busy service is not one that is down.
     probes: PgPool,
     doubt: Doubt,
@@ -68,17 +76,26 @@ pub struct Db {
 }
 
 impl Db {
-    /// Connects lazily: the database may come up after us. Without an address for people and keys, those are out of reach.
-    pub fn connect(config: &Database, auth_url: Option<&SecretString>) -> anyhow::Result<Self> {
-        let options = pool::options(&config.database_url)?;
-        let auth = auth_url.map_or(Ok(options.clone()), pool::options)?;
+    /// Connects lazily: the database may come up after us. Without the other logins, what needs them is out of reach.
+    pub fn connect(config: &Database, logins: Option<&Logins>) -> anyhow::Result<Self> {
         let (doubt, waits) = (Doubt::default(), timer());
-        let main = pool::pool(config, &doubt, &waits, config.database_connections)
-            .connect_lazy_with(options.clone());
-        let few = config.database_connections.min(AUTH_CONNECTIONS);
-        let auth = pool::pool(config, &doubt, &waits, few).connect_lazy_with(auth);
+        let options = pool::options(&config.database_url)?;
+        let few = config.database_connections.min(FEW_CONNECTIONS);
+        let other = |url: fn(&Logins) -> &SecretString, connections| {
+            let options = logins.map_or(Ok(options.clone()), |logins| pool::options(url(logins)))?;
+            anyhow::Ok(pool::pool(config, &doubt, &waits, connections).connect_lazy_with(options))
+        };
         let probes = PgPoolOptions::new().max_connections(1).acquire_timeout(config.database_wait);
-        Ok(Self { pool: main, auth, probes: probes.connect_lazy_with(options), doubt, waits })
+        Ok(Self {
+            auth: other(|logins| &logins.auth_url, few)?,
+            worker: other(|logins| &logins.worker_url, few)?,
+            router: other(|logins| &logins.router_url, 1)?,
+            pool: pool::pool(config, &doubt, &waits, config.database_connections)
+                .connect_lazy_with(options.clone()),
+            probes: probes.connect_lazy_with(options),
+            doubt,
+            waits,
+        })
     }
 
     /// How long requests waited for a connection.
@@ -88,8 +105,9 @@ impl Db {
 
     /// How many connections there are, and how many of them nobody is using.
     pub(crate) fn connections(&self) -> (u64, u64) {
-        let open = u64::from(self.pool.size()) + u64::from(self.auth.size());
-        let idle = self.pool.num_idle() + self.auth.num_idle();
+        let pools = [&self.pool, &self.auth, &self.worker, &self.router];
+        let open = pools.iter().map(|pool| u64::from(pool.size())).sum();
+        let idle: usize = pools.iter().map(|pool| pool.num_idle()).sum();
         (open, idle.try_into().unwrap_or(u64::MAX))
     }
 
@@ -101,6 +119,11 @@ impl Db {
     /// The same with the login for people and keys, which sees nothing of patients and appointments.
     pub async fn auth_tx(&self, caller: &Caller) -> Result<TenantTx> {
         self.tx(&self.auth, caller).await
+    }
+
+    /// The same with the login for calendars, which sees their secrets, and of patients what an event may show.
+    pub async fn worker_tx(&self, caller: &Caller) -> Result<TenantTx> {
+        self.tx(&self.worker, caller).await
     }
 
     async fn tx(&self, pool: &PgPool, caller: &Caller) -> Result<TenantTx> {
@@ -144,12 +167,19 @@ impl Db {
     pub async fn close(&self) {
         self.pool.close().await;
         self.auth.close().await;
+        self.worker.close().await;
+        self.router.close().await;
         self.probes.close().await;
     }
 
     /// The few statements that belong to no organisation.
     fn untenanted(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// Of all organisations, when something is due.
+    fn router(&self) -> &PgPool {
+        &self.router
     }
 
     /// The same for people, before it is known where they want to go.

@@ -25,22 +25,33 @@ impl Db {
 
     /// Why one of our logins is one for which row security would not hold, or is not the one that it should be; `None`: they are as they should be.
     pub async fn login_risk(&self) -> Result<Option<String>> {
-        for (setting, pool, table) in
-            [("DATABASE_URL", &self.pool, "appointment"), ("BOOKING_AUTH_URL", &self.auth, "profile")]
-        {
+        // What each must see, and what it must not.
+        let logins = [
+            ("DATABASE_URL", &self.pool, ["appointment", "confirmation_code"], ["app_user", "password_hash"]),
+            ("BOOKING_AUTH_URL", &self.auth, ["profile", "email"], ["patient", "name"]),
+            ("BOOKING_WORKER_URL", &self.worker, ["calendar", "secret"], ["patient", "email"]),
+            ("BOOKING_ROUTER_URL", &self.router, ["calendar_sync", "due_at"], ["calendar_sync", "version"]),
+        ];
+        for (setting, pool, seen, unseen) in logins {
             let risk: Option<String> = sqlx::query_scalar(
                 "
                 select case
                     when rolsuper then 'is a superuser'
                     when rolbypassrls then 'bypasses row security'
                     when exists (select from pg_class where relowner = pg_roles.oid) then 'owns tables'
-                    when to_regclass($1) is not null and not has_table_privilege(to_regclass($1), 'select') then 'is not the role that it should be'
+                    -- Before the first migration there is nothing to see.
+                    when not coalesce(has_column_privilege(to_regclass($1), $2, 'select'), true)
+                        or coalesce(has_column_privilege(to_regclass($3), $4, 'select'), false)
+                        then 'is not the role that it should be'
                 end
                 from pg_roles
                 where rolname = current_user
                 ",
             )
-            .bind(table)
+            .bind(seen[0])
+            .bind(seen[1])
+            .bind(unseen[0])
+            .bind(unseen[1])
             .fetch_one(pool)
             .await?;
             if let Some(risk) = risk {

@@ -95,6 +95,11 @@ impl State {
         matches!(self, Self::Booked | Self::Confirmed)
     }
 
+    /// Whether its provider's calendar shows it: coming visits, and those that were.
+    pub fn is_in_calendar(self) -> bool {
+        matches!(self, Self::Booked | Self::Confirmed | Self::Completed | Self::NoShow)
+    }
+
     /// What cancelling does in this state; `None` once the visit is over.
     pub fn cancel(self) -> Option<Cancellation> {
         match self {

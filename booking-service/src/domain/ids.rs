@@ -80,3 +80,11 @@ id!(
     /// An invitation to become a member.
     InvitationId
 );
+id!(
+    /// A provider's calendar.
+    CalendarId
+);
+id!(
+    /// A consent that somebody was asked for.
+    CalendarConsentId
+);

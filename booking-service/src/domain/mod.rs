@@ -2,8 +2,13 @@
 
 pub mod appointment;
 pub mod audit_event;
+pub mod backoff;
+pub mod calendar;
+pub mod call;
 pub mod clinic;
 pub mod confirmation_code;
+pub mod dead_letter;
+pub mod event;
 pub mod idempotency;
 pub mod ids;
 pub mod machine;

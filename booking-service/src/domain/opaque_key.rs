@@ -1,4 +1,4 @@
-//! Secrets that people copy and machines send: agent keys, refresh tokens, invitations.
+//! Secrets that people copy and machines send: agent keys, refresh tokens, invitations, consents under way.
 //!
 //! `fdk_<organisation>_<id>_<secret>_<checksum>`. It names its organisation, so that it is looked up behind that organisation's wall. The
 //! checksum tells a slip of the hand from an attempt, and lets scanners of source code know a key when they see one; it proves nothing.
@@ -23,6 +23,8 @@ pub enum KeyKind {
     RefreshToken,
     /// A membership, once.
     Invitation,
+    /// The way back from Google to the calendar that is being connected, once.
+    CalendarConsent,
 }
 
 impl KeyKind {
@@ -31,6 +33,7 @@ impl KeyKind {
             Self::AgentKey => "fdk",
             Self::RefreshToken => "fdr",
             Self::Invitation => "fdi",
+            Self::CalendarConsent => "fdc",
         }
     }
 }

@@ -110,7 +110,13 @@ macro_rules! page_requests {
     };
 }
 
-page_requests!(ListAgentKeysRequest, ListClinicsRequest, ListMembersRequest, ListWebhookCredentialsRequest);
+page_requests!(
+    ListAgentKeysRequest,
+    ListCalendarsRequest,
+    ListClinicsRequest,
+    ListMembersRequest,
+    ListWebhookCredentialsRequest
+);
 
 fn instant(time: prost_types::Timestamp) -> Result<Timestamp, String> {
     let prost_types::Timestamp { seconds, nanos } = time;

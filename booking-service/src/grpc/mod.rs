@@ -5,6 +5,9 @@ mod appointment_view;
 mod appointments;
 mod audit;
 mod availability;
+mod calendar_messages;
+mod calendars;
+mod calls;
 mod clinic_messages;
 mod clinics;
 mod convert;
@@ -17,7 +20,8 @@ mod webhook_messages;
 
 use proto::booking::v1::{
     appointment_service_server::AppointmentServiceServer, audit_service_server::AuditServiceServer,
-    availability_service_server::AvailabilityServiceServer, clinic_service_server::ClinicServiceServer,
+    availability_service_server::AvailabilityServiceServer, calendar_service_server::CalendarServiceServer,
+    call_service_server::CallServiceServer, clinic_service_server::ClinicServiceServer,
     identity_service_server::IdentityServiceServer,
 };
 use tonic::{Request, Response, Status, service::Routes};
@@ -42,6 +46,8 @@ pub(crate) fn services(app: &App) -> Routes {
                 .max_decoding_message_size(auth::LARGEST_WEBHOOK),
         )
         .add_service(AuditServiceServer::new(audit::Audit(app.clone())))
+        .add_service(CalendarServiceServer::new(calendars::Calendars(app.clone())))
+        .add_service(CallServiceServer::new(calls::Calls(app.clone())))
 }
 
 /// Lets a caller in whose role and key allow the RPC, and whose request names nobody else's organisation.

@@ -17,7 +17,7 @@ const DOMAIN: &str = "booking.v1";
 
 /// Long enough for whoever is in the way to finish, short enough for a caller who waits.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
-const RETRY_DATABASE_AFTER: Duration = Duration::from_secs(1);
+const RETRY_AWAY_AFTER: Duration = Duration::from_secs(1);
 
 /// The stable name of what went wrong.
 pub(crate) fn reason(error: &Error) -> &'static str {
@@ -53,6 +53,11 @@ fn code_and_reason(error: &Error) -> (Code, &'static str) {
         Error::IdempotencyKeyReused => (Code::FailedPrecondition, "IDEMPOTENCY_KEY_REUSED"),
         Error::NoLongerBooked(_) => (Code::FailedPrecondition, "NO_LONGER_BOOKED"),
         Error::WrongState(_) => (Code::FailedPrecondition, "WRONG_STATE"),
+        Error::ConsentExpired => (Code::FailedPrecondition, "CONSENT_EXPIRED"),
+        Error::GoogleNotConfigured => (Code::FailedPrecondition, "GOOGLE_NOT_CONFIGURED"),
+        Error::GoogleRefused(_) => (Code::FailedPrecondition, "GOOGLE_REFUSED"),
+        Error::GoogleUnavailable(_) => (Code::Unavailable, "GOOGLE_UNAVAILABLE"),
+        Error::CalendarDisconnected => (Code::FailedPrecondition, "CALENDAR_DISCONNECTED"),
         Error::Busy(_) => (Code::Aborted, "BUSY"),
         Error::DeadlineExceeded => (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
         Error::DatabaseUnavailable(_) => (Code::Unavailable, "UNAVAILABLE"),
@@ -68,6 +73,8 @@ fn not_found(resource: Resource) -> &'static str {
         Resource::Member => "MEMBER_NOT_FOUND",
         Resource::AgentKey => "AGENT_KEY_NOT_FOUND",
         Resource::WebhookCredential => "WEBHOOK_CREDENTIAL_NOT_FOUND",
+        Resource::Calendar => "CALENDAR_NOT_FOUND",
+        Resource::DeadLetter => "DEAD_LETTER_NOT_FOUND",
     }
 }
 
@@ -112,6 +119,7 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         Error::NoLongerBooked(state) | Error::WrongState(state) => {
             HashMap::from([("state".to_owned(), state.as_str().to_owned())])
         }
+        Error::GoogleRefused(reason) => HashMap::from([("google_reason".to_owned(), reason.clone())]),
         Error::NotFound { resource, .. } => HashMap::from([("resource".to_owned(), resource.to_string())]),
         Error::Invalid(_)
         | Error::NoProviders(_)
@@ -129,6 +137,10 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         | Error::CallerNotIdentified
         | Error::SlotTaken(_)
         | Error::IdempotencyKeyReused
+        | Error::ConsentExpired
+        | Error::GoogleNotConfigured
+        | Error::GoogleUnavailable(_)
+        | Error::CalendarDisconnected
         | Error::Busy(_)
         | Error::DeadlineExceeded
         | Error::DatabaseUnavailable(_)
@@ -152,7 +164,8 @@ fn retry_after(error: &Error) -> Option<Duration> {
         return Some(*delay);
     }
     let busy = matches!(error, Error::Busy(_)).then_some(RETRY_AFTER);
-    busy.or(matches!(error, Error::DatabaseUnavailable(_)).then_some(RETRY_DATABASE_AFTER))
+    let away = matches!(error, Error::DatabaseUnavailable(_) | Error::GoogleUnavailable(_));
+    busy.or(away.then_some(RETRY_AWAY_AFTER))
 }
 
 /// A status with one more detail, of a type that `tonic_types` does not know.

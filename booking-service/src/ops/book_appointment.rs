@@ -1,17 +1,20 @@
 //! Books a slot: all or nothing, once.
 
+use std::time::{Duration, Instant};
+
 use crate::{
     access::{BOOK_APPOINTMENT, GET_APPOINTMENT},
     app::App,
+    calendars::Waiting,
     caller::Caller,
     db::{
         TenantTx, appointments,
         audit::{self, Entry},
-        booking::{self, Entered, Entering, Writing, Written},
-        idempotency,
+        booking::{self, Entered, Entering, OnTheWay, Writing, Written},
+        calendar_sync, idempotency,
     },
     domain::{
-        appointment::{Appointment, CalendarSync, State},
+        appointment::{Appointment, CalendarSync, State, SyncStatus},
         idempotency::Fingerprint,
         ids::AppointmentId,
         patient::{Patient, PatientDetails},
@@ -107,12 +110,14 @@ async fn attempt(app: &App, caller: &Caller, command: &BookAppointment) -> Resul
         service_text: command.service_text.as_deref(),
         now,
     };
-    let provider = match booking::write(&mut tx, caller, writing).await? {
-        Written::With(provider) => provider,
+    let (provider, on_the_way) = match booking::write(&mut tx, caller, writing).await? {
+        Written::With(provider, on_the_way) => (provider, on_the_way),
         Written::Taken => return Ok(Attempt::Taken(wanted)),
         Written::CodeInUse => return Ok(Attempt::Again),
     };
+    let place = (on_the_way == OnTheWay::Yes).then(|| app.calendars.wait_for(id));
     tx.commit().await?;
+    let calendar = in_calendar(app, caller, id, on_the_way, place).await;
     let Wanted { clinic, providers, slot } = wanted;
     let provider = providers.into_iter().find(|p| p.id == provider);
     let provider = provider.ok_or_else(|| Error::Internal(anyhow::anyhow!("booked with somebody else")))?;
@@ -130,9 +135,32 @@ async fn attempt(app: &App, caller: &Caller, command: &BookAppointment) -> Resul
         created_at: now,
         updated_at: now,
         version: 1,
-        // No provider has a calendar yet.
-        calendar: CalendarSync::NOT_CONNECTED,
+        calendar,
     })))
+}
+
+/// How far the appointment is on its way into the calendar, a moment after it was booked: it is booked, whatever is found here.
+async fn in_calendar(
+    app: &App,
+    caller: &Caller,
+    id: AppointmentId,
+    on_the_way: OnTheWay,
+    place: Option<Waiting>,
+) -> CalendarSync {
+    let pending = CalendarSync { status: SyncStatus::Pending, event_id: None, synced_at: None };
+    if on_the_way == OnTheWay::No {
+        return CalendarSync::NOT_CONNECTED;
+    }
+    app.calendars.knock(caller.org);
+    let Some(place) = place else { return pending };
+    let left = caller.request.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()) / 2);
+    let patience = app.calendars.settings.wait.min(left.unwrap_or(Duration::MAX));
+    if let Some(news) = place.news(patience).await {
+        return news;
+    }
+    // Another copy of the service may have brought it there.
+    let found = async { calendar_sync::get(&mut app.db.tenant_tx(caller).await?, id).await };
+    found.await.ok().flatten().unwrap_or(pending)
 }
 
 /// What the key stands for. `None`: nothing any more; the next attempt can have it.

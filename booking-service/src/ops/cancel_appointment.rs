@@ -53,5 +53,6 @@ pub async fn cancel_appointment(
     audit::insert(&mut tx, caller, now, entry).await?;
     let appointment = appointments::get(&mut tx, id).await?.ok_or_else(gone)?;
     tx.commit().await?;
+    app.calendars.knock(caller.org);
     Ok(appointment)
 }

@@ -43,6 +43,11 @@ pub async fn record(app: &App, caller: &Caller, rpc: Rpc, error: &Error, reason:
         | Error::IdempotencyKeyReused
         | Error::NoLongerBooked(_)
         | Error::WrongState(_)
+        | Error::ConsentExpired
+        | Error::GoogleNotConfigured
+        | Error::GoogleRefused(_)
+        | Error::GoogleUnavailable(_)
+        | Error::CalendarDisconnected
         | Error::Busy(_)
         | Error::DeadlineExceeded
         | Error::DatabaseUnavailable(_)

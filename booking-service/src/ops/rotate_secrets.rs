@@ -6,7 +6,7 @@ use crate::{
     app::App,
     caller::Caller,
     db::{
-        organisations,
+        calendars, organisations,
         webhook_credentials::{self, Secrets, place},
     },
     domain::ids::OrgId,
@@ -21,6 +21,7 @@ const BATCH: i64 = 100;
 pub async fn rotate_secrets(app: &App) -> Result<usize> {
     let mut rotated = 0;
     for org in organisations::all(&app.db).await? {
+        rotated += rotate_calendars(app, org).await?;
         let mut after = Uuid::nil();
         loop {
             let mut tx = app.db.tenant_tx(&Caller::system(org)).await?;
@@ -37,6 +38,26 @@ pub async fn rotate_secrets(app: &App) -> Result<usize> {
         }
     }
     Ok(rotated)
+}
+
+/// The same for what lets us into calendars.
+async fn rotate_calendars(app: &App, org: OrgId) -> Result<usize> {
+    let (mut rotated, mut after) = (0, Uuid::nil());
+    loop {
+        let mut tx = app.db.tenant_tx(&Caller::system(org)).await?;
+        let page = calendars::lock_secrets(&mut tx, after, BATCH).await?;
+        let Some((last, _)) = page.last() else { return Ok(rotated) };
+        after = (*last).into();
+        for (id, secret) in page {
+            let (vault, place) = (&app.keys.get().vault, calendars::place(org, id));
+            if !vault.is_current(&secret) {
+                let anew = vault.open(&secret, place).and_then(|opened| vault.seal(&opened, place));
+                calendars::set_secret(&mut tx, id, &anew.map_err(Error::Internal)?).await?;
+                rotated += 1;
+            }
+        }
+        tx.commit().await?;
+    }
 }
 
 /// The secrets under the first key; `None`: they are.

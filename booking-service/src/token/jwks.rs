@@ -15,6 +15,7 @@ use jsonwebtoken::{
 };
 
 use super::verifier::TrustedKey;
+use crate::web;
 
 /// So long, what is known is not asked for again.
 const FRESH: SignedDuration = SignedDuration::from_mins(5);
@@ -62,11 +63,7 @@ impl Known {
 impl Jwks {
     pub(super) fn new(url: &str) -> Result<Self> {
         let parsed: reqwest::Url = url.parse().with_context(|| format!("{url} is not a URL"))?;
-        let is_here = parsed.host_str().is_some_and(|host| {
-            host == "localhost"
-                || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-        });
-        if parsed.scheme() != "https" && !(parsed.scheme() == "http" && is_here) {
+        if !web::is_safe(&parsed) {
             bail!("{url} does not begin with https://");
         }
         // What is fetched is where the operator says, and nowhere else.
@@ -121,17 +118,11 @@ impl Inner {
     }
 
     async fn fetch(&self) -> Result<Vec<TrustedKey>> {
-        let mut response = self.client.get(&self.url).send().await?.error_for_status()?;
+        let response = self.client.get(&self.url).send().await?.error_for_status()?;
         if !response.status().is_success() {
             bail!("it answered {}", response.status());
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            body.extend_from_slice(&chunk);
-            if body.len() > LARGEST {
-                bail!("it answers with more than {LARGEST} bytes");
-            }
-        }
+        let body = web::body(response, LARGEST).await?;
         let set: JwkSet = serde_json::from_slice(&body).context("it is no JWK set")?;
         Ok(set.keys.iter().take(MOST_KEYS).filter_map(trusted).collect())
     }

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures::{StreamExt as _, stream};
+use proto::booking::v1::{self as pb, record_call_event_request::Event};
 use serde_json::json;
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     vapi::{
         answer::{Results, ToolResult},
         arguments::Unusable,
-        message::{Message, Origin},
+        message::{EndedCall, Message, Origin},
         tool_calls::{HOOK_ID, ToolCall},
     },
 };
@@ -25,6 +26,9 @@ use crate::{
 /// So many tool calls of one message run at a time, and so many are run at all: a model mostly makes one.
 const AT_ONCE: usize = 8;
 const MOST_CALLS: usize = 50;
+
+/// What the booking service takes for a reason.
+const LONGEST_REASON: usize = 200;
 
 /// Messages that the platform waits on, and that nobody here can answer yet: the empty answer is the one for "nothing". Without
 /// `call.endpointing.request`, which comes several times a turn and does well without an answer.
@@ -57,6 +61,10 @@ pub(super) async fn answer(app: &App, context: &Context, message: Message) -> Re
             let said = spoken(tools::call(app, &context, &name, arguments).await)?;
             Ok(Json(json!({ "result": ToolResult::new(id, &name, &said).into_result() })).into_response())
         }
+        Message::CallEnded(ended, origin) => {
+            call_ended(app, context, ended, &origin).await?;
+            Ok(Json(json!({})).into_response())
+        }
         Message::Other(kind) => {
             app.upstream.get_caller(context).await?;
             if UNANSWERED.contains(&kind.as_str()) {
@@ -68,6 +76,39 @@ pub(super) async fn answer(app: &App, context: &Context, message: Message) -> Re
             }
             Ok(Json(json!({})).into_response())
         }
+    }
+}
+
+/// Passes on that a call is over. A report that says nothing of use is no reason to let the platform send it again.
+async fn call_ended(app: &App, context: &Context, ended: EndedCall, origin: &Origin) -> Result<(), Problem> {
+    let Some(call_id) = &origin.call_id else {
+        return app.upstream.get_caller(context).await.map(drop).map_err(Into::into);
+    };
+    let context = Context { call_id: Some(call_id.clone()), ..context.clone() };
+    let EndedCall { reason, started_at, ended_at } = ended;
+    let time = |text: Option<String>| text.and_then(|text| text.parse::<prost_types::Timestamp>().ok());
+    let (start_time, end_time) = (time(started_at), time(ended_at));
+    let is_ordered =
+        start_time.zip(end_time).is_none_or(|(s, e)| (s.seconds, s.nanos) <= (e.seconds, e.nanos));
+    let ended = pb::CallEnded {
+        start_time: start_time.filter(|_| is_ordered),
+        end_time,
+        reason: reason.unwrap_or_default().chars().take(LONGEST_REASON).collect(),
+    };
+    let message = pb::RecordCallEventRequest {
+        call_id: portable(call_id).into_owned(),
+        event: Some(Event::Ended(ended)),
+    };
+    match app.upstream.record_call_event(&context, message).await.map_err(Problem::from) {
+        Err(problem) if problem.reason == "INVALID_ARGUMENT" => {
+            tracing::warn!(
+                request.id = context.request_id,
+                detail = problem.say,
+                "the end of a call was not noted"
+            );
+            Ok(())
+        }
+        noted => noted.map(drop),
     }
 }
 

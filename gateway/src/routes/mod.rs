@@ -1,6 +1,7 @@
 //! The routes, on one page.
 
 mod auth;
+mod calendar;
 mod fields;
 mod health;
 mod incoming;
@@ -46,7 +47,7 @@ pub(crate) fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// People and machines: what these answer holds secrets, and is kept by nobody on the way.
+/// People, machines and calendars: what these answer holds secrets, and is kept by nobody on the way.
 fn identity() -> Router<App> {
     let secret = |mut response: Response| {
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -67,6 +68,8 @@ fn identity() -> Router<App> {
         )
         .route("/api/webhook-credentials/{id}", delete(machines::revoke_webhook_credential))
         .route("/api/webhook-credentials/{id}/rotate", post(machines::rotate_webhook_secret))
+        .route("/api/calendar/google/connect", get(calendar::connect))
+        .route("/api/calendar/google/callback", get(calendar::callback))
         .layer(middleware::map_response(secret))
         .route("/.well-known/jwks.json", get(auth::jwks))
 }

@@ -18,6 +18,8 @@ pub(crate) enum Message {
     ToolCalls(Vec<ToolCall>, Origin),
     /// One tool to call, as older assistants ask for it: without an id, and answered in a form of its own.
     FunctionCall(ToolCall, Origin),
+    /// A telephone call is over.
+    CallEnded(EndedCall, Origin),
     /// A message of this type, which needs no answer.
     Other(String),
 }
@@ -29,6 +31,17 @@ pub(crate) struct Origin {
     pub(crate) call_id: Option<String>,
     /// The caller's number, as the telephone network reports it.
     pub(crate) caller_number: Option<String>,
+}
+
+/// What is told of a call that is over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EndedCall {
+    /// Why, in the platform's word.
+    pub(crate) reason: Option<String>,
+    /// When it began, as it was written.
+    pub(crate) started_at: Option<String>,
+    /// When it ended, as it was written.
+    pub(crate) ended_at: Option<String>,
 }
 
 /// Why nothing can be made out of a body.
@@ -75,6 +88,7 @@ pub(crate) fn read(top: &Object<'_>) -> Result<Message, Unreadable> {
         Some("tool_calls") | None if has_calls => Ok(Message::ToolCalls(calls()?, origin(&message))),
         Some("function-call") => Ok(Message::FunctionCall(function_call(&message), origin(&message))),
         None if has_function => Ok(Message::FunctionCall(function_call(&message), origin(&message))),
+        Some("end-of-call-report") => Ok(Message::CallEnded(ended(&message), origin(&message))),
         Some(other) => Ok(Message::Other(other.to_owned())),
         None => Err(Unreadable::NoMessage),
     }
@@ -96,6 +110,13 @@ fn function_call(message: &Object<'_>) -> ToolCall {
         name: string(&call, "name").or_else(|| string(&call, "functionName")).unwrap_or_default(),
         arguments: arguments::read(given, &[]),
     }
+}
+
+/// The report says it itself, or its call does.
+fn ended(message: &Object<'_>) -> EndedCall {
+    let call = member(message, "call");
+    let told = |name: &str| string(message, name).or_else(|| string(&call, name));
+    EndedCall { reason: told("endedReason"), started_at: told("startedAt"), ended_at: told("endedAt") }
 }
 
 fn origin(message: &Object<'_>) -> Origin {

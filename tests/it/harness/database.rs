@@ -3,7 +3,8 @@
 use booking_service::{
     app::App,
     bootstrap,
-    config::{Database, Passwords, Rates},
+    calendars::Calendars,
+    config::{Database, Logins, Passwords, Rates},
     db::{Db, MIGRATOR},
     keys::Keys,
 };
@@ -26,7 +27,7 @@ impl TestDatabase {
         run(&admin, &clone).await;
         let own = format!(
             "revoke all on database {name} from public;
-            grant connect on database {name} to frontdesk_service, frontdesk_auth, frontdesk_operator, frontdesk_migrator"
+            grant connect on database {name} to frontdesk_service, frontdesk_auth, frontdesk_worker, frontdesk_router, frontdesk_operator, frontdesk_migrator"
         );
         run(&admin, &own).await;
         let service_url = url(&admin, "frontdesk_service", &name);
@@ -50,7 +51,19 @@ impl TestDatabase {
             database_connections: 2,
             database_wait: std::time::Duration::from_secs(5),
         };
-        App::new(Db::connect(&database, None).unwrap(), Keys::generate().unwrap(), &Rates::UNLIMITED)
+        App::new(
+            Db::connect(&database, None).unwrap(),
+            Keys::generate().unwrap(),
+            &Rates::UNLIMITED,
+            Calendars::idle().unwrap(),
+        )
+    }
+
+    /// The addresses of the logins that the service has beside its own.
+    pub(crate) fn logins(&self) -> Logins {
+        let [auth_url, worker_url, router_url] =
+            ["frontdesk_auth", "frontdesk_worker", "frontdesk_router"].map(|role| self.url(role).into());
+        Logins { auth_url, worker_url, router_url }
     }
 
     /// The address for another login.

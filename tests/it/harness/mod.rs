@@ -1,17 +1,21 @@
 //! A whole Frontdesk for one test.
 
+pub(crate) mod calendars;
 pub(crate) mod canaries;
 pub(crate) mod database;
 pub(crate) mod fixtures;
 pub(crate) mod people;
+pub(crate) mod programs;
 pub(crate) mod proxy;
 
 use std::{net::SocketAddr, sync::OnceLock, time::Duration};
 
 use booking_service::{
     app::App,
+    calendars::Calendars,
     caller::Role,
-    config::{Database, Development, KeySettings, Rates, Serve},
+    clock::Clock,
+    config::{CalendarSettings, Database, Development, KeySettings, Logins, Rates, Serve},
     db::Db,
     development_issuer,
     domain::{ids::OrgId, scope::Scope},
@@ -69,10 +73,25 @@ impl TestApp {
         rates: Rates,
         keys: Keys,
     ) -> Self {
+        let (calendars, clock) = (CalendarSettings::idle().unwrap(), Clock::default());
+        Self::set_up(database, url, Setup { connections, rates, keys, calendars, clock }).await
+    }
+
+    /// In every way of its own.
+    pub(crate) async fn set_up(database: TestDatabase, url: &str, setup: Setup) -> Self {
+        let clock = setup.clock.clone();
+        clock.advance(moment().duration_since(clock.now()));
+        Self::set_up_now(database, url, setup).await
+    }
+
+    /// The same, by the system's own time.
+    pub(crate) async fn set_up_now(database: TestDatabase, url: &str, setup: Setup) -> Self {
+        let Setup { connections, rates, keys, calendars, clock } = setup;
         canaries::listen();
-        let config = serve_config(url, &database.url("frontdesk_auth"), connections);
-        let app = App::new(Db::connect(&config.database, Some(&config.auth_url)).unwrap(), keys, &rates);
-        app.clock.advance(moment().duration_since(app.clock.now()));
+        let config = serve_config(url, database.logins(), connections, calendars);
+        let db = Db::connect(&config.database, Some(&config.logins)).unwrap();
+        let mut app = App::new(db, keys, &rates, Calendars::new(&config.calendars).unwrap());
+        app.clock = clock;
         server::check(&app, &config).await.unwrap();
         let service = server::Server::bind(app.clone(), &config).await.unwrap();
         let service_address = service.grpc_address().unwrap().to_string();
@@ -95,6 +114,15 @@ impl TestApp {
     }
 }
 
+/// In what a Frontdesk differs from others.
+pub(crate) struct Setup {
+    pub(crate) connections: u32,
+    pub(crate) rates: Rates,
+    pub(crate) keys: Keys,
+    pub(crate) calendars: CalendarSettings,
+    pub(crate) clock: Clock,
+}
+
 impl Drop for TestApp {
     fn drop(&mut self) {
         let counted = self.app.metrics.text();
@@ -110,11 +138,13 @@ impl TestApp {
     /// One more copy of the booking service, on the same database and with the same keys. Gives a way to it.
     pub(crate) async fn second_service(&self) -> Channel {
         let url = &self.database.service_url;
-        let config = serve_config(url, &self.database.url("frontdesk_auth"), 4);
+        let settings = CalendarSettings::clone(&self.app.calendars.settings);
+        let config = serve_config(url, self.database.logins(), 4, settings);
         let mut app = App::new(
-            Db::connect(&config.database, Some(&config.auth_url)).unwrap(),
+            Db::connect(&config.database, Some(&config.logins)).unwrap(),
             Keys::generate().unwrap(),
             &Rates::UNLIMITED,
+            Calendars::new(&config.calendars).unwrap(),
         );
         (app.keys, app.clock) = (self.app.keys.clone(), self.app.clock.clone());
         let service = server::Server::bind(app, &config).await.unwrap();
@@ -160,7 +190,7 @@ fn gateway_config(booking_url: &str) -> gateway::config::Config {
     }
 }
 
-fn serve_config(url: &str, auth_url: &str, connections: u32) -> Serve {
+fn serve_config(url: &str, logins: Logins, connections: u32, calendars: CalendarSettings) -> Serve {
     Serve {
         grpc_address: local(),
         http_address: local(),
@@ -169,7 +199,8 @@ fn serve_config(url: &str, auth_url: &str, connections: u32) -> Serve {
             database_connections: connections,
             database_wait: Duration::from_secs(1),
         },
-        auth_url: auth_url.to_owned().into(),
+        logins,
+        calendars,
         keys: KeySettings {
             issuer: "frontdesk".to_owned(),
             signing_keys: None,

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 pub use self::{
     enter::{ENTER, Entered, Entering, enter},
-    write::{WRITE, Writing, Written, write},
+    write::{OnTheWay, WRITE, Writing, Written, write},
 };
 use crate::domain::slot::{LONGEST, Slot};
 

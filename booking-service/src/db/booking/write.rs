@@ -42,12 +42,23 @@ pub struct Writing<'a> {
 /// What came of [`write()`].
 #[derive(Clone, Copy, Debug)]
 pub enum Written {
-    /// The appointment is with this provider.
-    With(ProviderId),
+    /// The appointment is with this provider, and on its way into a calendar, or not.
+    With(ProviderId, OnTheWay),
     /// Nobody is free any more, or this call has the appointment already.
     Taken,
     /// Another appointment has the code. The transaction is lost; the next attempt takes another.
     CodeInUse,
+}
+
+/// Whether an appointment is on its way into a calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnTheWay {
+    /// The provider has none.
+    No,
+    /// It may take a while: the calendar is not doing well.
+    Slowly,
+    /// It will be there soon.
+    Yes,
 }
 
 /// The statement of [`write()`]: organisation, providers, now, start, end, the earliest moment at which something could begin that reaches in, appointment,
@@ -119,14 +130,22 @@ pub const WRITE: &str = "
         select $1, $12, $3, $14, $15, $16, 'done', 'appointment', $7::text, $17, $13
         from booked
     )
-    select provider_id from booked
+    -- One at a time, by its key.
+    select b.provider_id, c.is_well
+    from booked b
+    left join lateral (
+        select state = 'connected' and (paused_until is null or paused_until <= now()) as is_well
+        from calendar
+        where org_id = $1 and provider_id = b.provider_id and state <> 'disconnected'
+        offset 0
+    ) c on true
 ";
 
 /// Writes the appointment for the first of the locked providers who is free, and its audit row. Holds of that time that ran out are
 /// expired on the way.
 pub async fn write(tx: &mut TenantTx, caller: &Caller, writing: Writing<'_>) -> Result<Written> {
     let Writing { rpc, appointment, clinic, patient, locked, slot, code, service_text, now } = writing;
-    let written = sqlx::query_scalar(WRITE)
+    let written: sqlx::Result<Option<(ProviderId, Option<bool>)>> = sqlx::query_as(WRITE)
         .bind(tx.org)
         .bind(locked)
         .bind(now.to_sqlx())
@@ -150,6 +169,10 @@ pub async fn write(tx: &mut TenantTx, caller: &Caller, writing: Writing<'_>) -> 
         Err(error) if breaks(&error, "appointment_confirmation_code_unique") => Ok(Written::CodeInUse),
         Err(error) if breaks(&error, "appointment_no_overlap") => Ok(Written::Taken),
         Err(error) => Err(error.into()),
-        Ok(provider) => Ok(provider.map_or(Written::Taken, Written::With)),
+        Ok(None) => Ok(Written::Taken),
+        Ok(Some((provider, is_well))) => {
+            let slowly_or = |is_well| if is_well { OnTheWay::Yes } else { OnTheWay::Slowly };
+            Ok(Written::With(provider, is_well.map_or(OnTheWay::No, slowly_or)))
+        }
     }
 }

@@ -1,0 +1,179 @@
+//! `calendar_sync`: what is on its way into a calendar, as people see it and change it. What the worker does is in [`steps`].
+
+pub mod leases;
+pub mod steps;
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::{FromRow, Row as _, postgres::PgRow};
+use uuid::Uuid;
+
+use super::{TenantTx, row::RowExt as _};
+use crate::{
+    domain::{
+        appointment::{CalendarSync, SyncStatus},
+        dead_letter::{DeadLetter, EVENT_DELETED},
+        ids::{AppointmentId, CalendarId, ProviderId},
+    },
+    error::Result,
+};
+
+impl FromRow<'_, PgRow> for CalendarSync {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            status: row.parsed("state", SyncStatus::parse)?,
+            event_id: row.try_get("event_id")?,
+            synced_at: row.optional_time("synced_at")?,
+        })
+    }
+}
+
+/// How far an appointment has come.
+pub async fn get(tx: &mut TenantTx, id: AppointmentId) -> Result<Option<CalendarSync>> {
+    let sql =
+        "select state, event_id, synced_at from calendar_sync where org_id = $1 and appointment_id = $2";
+    Ok(sqlx::query_as(sql).bind(tx.org).bind(id).fetch_optional(tx.conn()).await?)
+}
+
+/// Puts the provider's coming appointments on their way into this calendar, and what is there already to the test. What a calendar that was
+/// connected before may still show is put to the test, too.
+pub async fn bring(
+    tx: &mut TenantTx,
+    provider: ProviderId,
+    calendar: CalendarId,
+    is_known: bool,
+    now: Timestamp,
+) -> Result<()> {
+    sqlx::query(
+        "
+        update calendar_sync s
+        set wanted_calendar_id = $3,
+            calendar_id = case when $4 then coalesce(s.calendar_id, $3) else s.calendar_id end,
+            state = 'pending', due_at = now(), pending_since = coalesce(s.pending_since, $5),
+            attempts = 0, retry_since = null, trouble = null
+        from appointment a
+        where a.org_id = $1 and a.provider_id = $2 and a.ends_at > $5 and ($4 or a.state in ('booked', 'confirmed'))
+            and s.org_id = $1 and s.appointment_id = a.appointment_id
+        ",
+    )
+    .bind(tx.org)
+    .bind(provider)
+    .bind(calendar)
+    .bind(is_known)
+    .bind(now.to_sqlx())
+    .execute(tx.conn())
+    .await?;
+    wake(tx, calendar).await
+}
+
+/// What waited for the calendar need not wait any more.
+async fn wake(tx: &mut TenantTx, calendar: CalendarId) -> Result<()> {
+    sqlx::query(
+        "
+        update calendar_sync set due_at = now(), attempts = 0, retry_since = null
+        where org_id = $1 and at_calendar_id = $2 and state = 'pending'
+        ",
+    )
+    .bind(tx.org)
+    .bind(calendar)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Leaves what is in the calendar where it is, and forgets it. What was on its way out of it into another one goes on.
+pub async fn let_go(tx: &mut TenantTx, calendar: CalendarId) -> Result<()> {
+    sqlx::query(
+        "
+        update calendar_sync
+        set calendar_id = null, event_id = null, etag = null, content_hash = null, described = false, deletion_asked = false,
+            wanted_calendar_id = nullif(wanted_calendar_id, $2),
+            state = case when nullif(wanted_calendar_id, $2) is null then 'not_connected' else 'pending' end,
+            due_at = case when nullif(wanted_calendar_id, $2) is not null then now() end,
+            attempts = 0, retry_since = null, trouble = null
+        where org_id = $1 and at_calendar_id = $2
+        ",
+    )
+    .bind(tx.org)
+    .bind(calendar)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Has every coming appointment of a calendar compared with what is there; tells how many those are.
+pub async fn resync(tx: &mut TenantTx, calendar: CalendarId, now: Timestamp) -> Result<u64> {
+    let marked = sqlx::query(
+        "
+        update calendar_sync s
+        set content_hash = null, state = 'pending', due_at = now(), pending_since = coalesce(s.pending_since, $3),
+            attempts = 0, retry_since = null, trouble = null
+        from appointment a
+        where s.org_id = $1 and s.at_calendar_id = $2
+            and a.org_id = $1 and a.appointment_id = s.appointment_id and a.ends_at > $3
+        ",
+    )
+    .bind(tx.org)
+    .bind(calendar)
+    .bind(now.to_sqlx())
+    .execute(tx.conn())
+    .await?;
+    Ok(marked.rows_affected())
+}
+
+/// The appointments after `after`, by id, that somebody has to look at.
+pub async fn dead_letters(
+    tx: &mut TenantTx,
+    calendar: Option<CalendarId>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<DeadLetter>> {
+    let rows = sqlx::query(
+        "
+        select s.appointment_id, s.at_calendar_id, s.event_id, s.trouble, s.attempts, s.pending_since
+        from calendar_sync s
+        where s.org_id = $1 and s.state = 'failed' and ($2::uuid is null or s.at_calendar_id = $2)
+            and s.appointment_id > coalesce($3, '00000000-0000-0000-0000-000000000000')
+        order by s.appointment_id
+        limit $4
+        ",
+    )
+    .bind(tx.org)
+    .bind(calendar)
+    .bind(after)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?;
+    let read = |row: PgRow| {
+        sqlx::Result::Ok(DeadLetter {
+            appointment: row.try_get("appointment_id")?,
+            calendar: row.try_get("at_calendar_id")?,
+            event_id: row.try_get("event_id")?,
+            trouble: row.try_get::<Option<_>, _>("trouble")?.unwrap_or_default(),
+            attempts: row.try_get("attempts")?,
+            pending_since: row.optional_time("pending_since")?,
+        })
+    };
+    Ok(rows.into_iter().map(read).collect::<sqlx::Result<_>>()?)
+}
+
+/// Gives a dead letter another chance: an event that a person deleted is made again, under another id. `false`: there is none.
+pub async fn requeue(tx: &mut TenantTx, id: AppointmentId) -> Result<bool> {
+    let done = sqlx::query(
+        "
+        update calendar_sync
+        set state = 'pending', due_at = now(), attempts = 0, retry_since = null, trouble = null,
+            generation = generation + case when trouble = $3 then 1 else 0 end,
+            event_id = case when trouble = $3 then null else event_id end,
+            etag = case when trouble = $3 then null else etag end,
+            content_hash = null
+        where org_id = $1 and appointment_id = $2 and state = 'failed'
+        ",
+    )
+    .bind(tx.org)
+    .bind(id)
+    .bind(EVENT_DELETED)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

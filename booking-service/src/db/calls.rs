@@ -1,0 +1,28 @@
+//! `call`: telephone calls that are over.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+
+use super::TenantTx;
+use crate::{domain::call::EndedCall, error::Result};
+
+/// Notes that a call is over; what was noted first stays.
+pub async fn end(tx: &mut TenantTx, call: &EndedCall, at: Timestamp) -> Result<()> {
+    let EndedCall { id, started_at, ended_at, reason } = call;
+    sqlx::query(
+        "
+        insert into call (org_id, call_id, started_at, ended_at, ended_reason, created_at)
+        values ($1, $2, $3, $4, $5, $6)
+        on conflict do nothing
+        ",
+    )
+    .bind(tx.org)
+    .bind(id.as_str())
+    .bind(started_at.map(jiff_sqlx::ToSqlx::to_sqlx))
+    .bind(ended_at.to_sqlx())
+    .bind(reason.as_deref())
+    .bind(at.to_sqlx())
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
