@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use booking_service::{
     app::App,
     calendars::Calendars,
@@ -84,4 +84,27 @@ pub async fn add_provider(channel: Channel, token: &str, clinic: &str, name: &st
     request.metadata_mut().insert("authorization", bearer(token)?);
     let made = ClinicServiceClient::new(channel).create_provider(request).await?.into_inner();
     Ok(made.provider.context("a provider was made")?.id)
+}
+
+/// The administrator asks for a link, the provider opens it and consents, and Google sends them back: as in life, but that the stand-in asks nobody. What
+/// is connected is the main calendar of `person`.
+pub async fn connect_calendar(stack: &Stack, token: &str, provider: &str, person: &str) -> Result<()> {
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build()?;
+    let link = format!("http://{}/api/calendar/google/connect", stack.gateway);
+    let asked = client.get(link).query(&[("provider_id", provider), ("show_patient_name", "true")]);
+    let asked: serde_json::Value = asked.bearer_auth(token).send().await?.error_for_status()?.json().await?;
+    let mut url: reqwest::Url = asked["authorization_url"].as_str().context("a link to consent")?.parse()?;
+    url.query_pairs_mut().append_pair("login_hint", person);
+    // The stand-in is quick, but may have to be waited for when it has just been started.
+    let mut came_back = client.get(url.clone()).send().await;
+    for _ in 0..100 {
+        if came_back.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        came_back = client.get(url.clone()).send().await;
+    }
+    let came_back = came_back?;
+    ensure!(came_back.status().is_success(), "the calendar was not connected: {}", came_back.text().await?);
+    Ok(())
 }

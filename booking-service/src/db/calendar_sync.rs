@@ -49,7 +49,7 @@ pub async fn bring(
         update calendar_sync s
         set wanted_calendar_id = $3,
             calendar_id = case when $4 then coalesce(s.calendar_id, $3) else s.calendar_id end,
-            state = 'pending', due_at = now(), pending_since = coalesce(s.pending_since, $5),
+            state = 'pending', due_at = now(), pending_since = coalesce(s.pending_since, $5), content_hash = null,
             attempts = 0, retry_since = null, trouble = null
         from appointment a
         where a.org_id = $1 and a.provider_id = $2 and a.ends_at > $5 and ($4 or a.state in ('booked', 'confirmed'))

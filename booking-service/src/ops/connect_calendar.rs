@@ -86,7 +86,6 @@ pub async fn complete_connect(
     command: CompleteConnect,
 ) -> Result<Calendar> {
     let CompleteConnect { state, code } = command;
-    app.limits.attempt(request.address)?;
     let key =
         OpaqueKey::parse(KeyKind::CalendarConsent, state.expose_secret()).ok_or(Error::Unauthenticated)?;
     let now = app.clock.now();

@@ -15,7 +15,7 @@ use proto::booking::v1::{
     book_appointment_request::What, slot_choice::When,
 };
 use proto::trace::{TRACEPARENT, TraceParent};
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::stack::Stack;
 use tokio::task::JoinSet;
 use tonic::{
@@ -106,17 +106,31 @@ impl Driver {
         Ok((measured(http), measured(grpc)))
     }
 
+    /// One caller over HTTP, whose providers have calendars; tells how many bookings were in them when they were answered.
+    pub(crate) async fn synced(&self, ground: &mut Ground, count: usize) -> Result<(Measured, usize)> {
+        let (mut latencies, mut synced) = (Vec::new(), 0);
+        for _ in 0..count {
+            let (provider, start) = ground.next();
+            let began = Instant::now();
+            let answer = self.over_http(&provider, start, 200).await?;
+            latencies.push(began.elapsed());
+            synced += usize::from(answer["calendar_sync"]["status"] == "synced");
+        }
+        let elapsed = latencies.iter().sum();
+        Ok((Measured::new(latencies, elapsed), synced))
+    }
+
     async fn ask(&self, way: Way, provider: &Provider, start: Timestamp) -> Result<Duration> {
         let began = Instant::now();
         match way {
-            Way::Http => self.over_http(provider, start, 200).await?,
-            Way::Conflict => self.over_http(provider, start, 409).await?,
+            Way::Http => drop(self.over_http(provider, start, 200).await?),
+            Way::Conflict => drop(self.over_http(provider, start, 409).await?),
             Way::Grpc => self.over_grpc(provider, start).await?,
         }
         Ok(began.elapsed())
     }
 
-    async fn over_http(&self, provider: &Provider, start: Timestamp, expected: u16) -> Result<()> {
+    async fn over_http(&self, provider: &Provider, start: Timestamp, expected: u16) -> Result<Value> {
         let body = json!({"tool": "book_appointment", "params": {
             "clinic_id": provider.clinic, "provider_id": provider.id, "appointment_time": start.to_string(),
             "patient_name": "Bench Patient", "patient_phone": phone(),
@@ -125,7 +139,7 @@ impl Driver {
         let status = response.status().as_u16();
         let body = response.text().await?;
         ensure!(status == expected, "{status}: {body}");
-        Ok(())
+        Ok(serde_json::from_str(&body)?)
     }
 
     async fn over_grpc(&self, provider: &Provider, start: Timestamp) -> Result<()> {

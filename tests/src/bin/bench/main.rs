@@ -8,6 +8,7 @@ mod ground;
 mod measured;
 mod pgbench;
 mod report;
+mod sync;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -18,7 +19,7 @@ use tests::stack::Places;
 #[command(name = "bench")]
 struct Options {
     /// What is measured.
-    #[arg(value_enum, default_value_t = Scenario::Booking)]
+    #[arg(value_enum, default_value_t = Scenario::All)]
     scenario: Scenario,
     /// How many bookings each row of the table makes.
     #[arg(long, default_value_t = 4000, value_parser = at_least_320)]
@@ -41,16 +42,24 @@ fn at_least_320(text: &str) -> Result<usize, String> {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Scenario {
+    /// Everything.
+    All,
     /// Bookings and conflicts.
     Booking,
+    /// Bookings that are brought into a calendar.
+    Sync,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
-    let report = match options.scenario {
-        Scenario::Booking => booking::measure(&options).await?,
+    let mut report = match options.scenario {
+        Scenario::All | Scenario::Booking => booking::measure(&options).await?,
+        Scenario::Sync => report::Report::default(),
     };
+    if matches!(options.scenario, Scenario::All | Scenario::Sync) {
+        sync::measure(&options, &mut report).await?;
+    }
     println!("{report}");
     report.write(&options.json)?;
     println!("  written to {}", options.json.display());

@@ -27,19 +27,21 @@ pub(crate) async fn set_up(stack: &Stack, org: OrgId, home: &Path) -> Result<Dem
         admin_token: organisation::token(home, org, "demo-administrator", Role::Admin, false)?,
         voice_token: organisation::token(home, org, "demo-assistant", Role::Agent, true)?,
     };
-    add_provider(stack, &clinic.admin_token).await?;
+    let provider = add_provider(stack, &clinic.admin_token).await?;
+    organisation::connect_calendar(stack, &clinic.admin_token, &provider, "ana.reyes@elm-street.example")
+        .await?;
     Ok(clinic)
 }
 
-async fn add_provider(stack: &Stack, token: &str) -> Result<()> {
+/// Gives the provider's id.
+async fn add_provider(stack: &Stack, token: &str) -> Result<String> {
     let channel = Endpoint::from_shared(format!("http://{}", stack.grpc))?.connect().await?;
     let mut list = Request::new(ListProvidersRequest::default());
     list.metadata_mut().insert("authorization", bearer(token)?);
     let known = ClinicServiceClient::new(channel.clone()).list_providers(list).await?.into_inner();
-    if !known.providers.is_empty() {
-        return Ok(());
+    if let Some(known) = known.providers.into_iter().next() {
+        return Ok(known.id);
     }
     let clinic = organisation::first_clinic(channel.clone(), token).await?;
-    organisation::add_provider(channel, token, &clinic, PROVIDER).await?;
-    Ok(())
+    organisation::add_provider(channel, token, &clinic, PROVIDER).await
 }

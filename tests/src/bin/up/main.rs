@@ -66,7 +66,7 @@ fn write_secret(path: &Path, secret: &str) -> std::io::Result<()> {
 }
 
 fn what_next(stack: &Stack) {
-    let Stack { gateway, grpc, .. } = stack;
+    let Stack { gateway, grpc, calendars, .. } = stack;
     println!(
         r#"
 Go on yourself. The token of the clinic's administrator is in {HOME}/token, good for 12 hours; ./x token makes new ones.
@@ -78,7 +78,10 @@ Go on yourself. The token of the clinic's administrator is in {HOME}/token, good
 
   List over gRPC:
     grpcurl -plaintext -H "authorization: Bearer $(cat {HOME}/token)" \
-      {grpc} booking.v1.AppointmentService/ListAppointments"#
+      {grpc} booking.v1.AppointmentService/ListAppointments
+
+  Look into the provider's calendar, which is not Google's but stands in for it:
+    http://{calendars}/"#
     );
     if stack.own_database {
         println!(

@@ -8,7 +8,7 @@ use tests::stack::Stack;
 
 const APPOINTMENTS: &str = "
     select to_char(a.starts_at at time zone c.time_zone, 'YYYY-MM-DD HH24:MI'), p.name, t.name, a.state, a.confirmation_code,
-        'v' || s.version || ' ' || s.state
+        s.state || coalesce(' as ' || s.event_id, '')
     from appointment a
     join clinic c using (org_id, clinic_id)
     join provider p using (org_id, provider_id)

@@ -41,7 +41,9 @@ pub(crate) async fn play(stack: &Stack, clinic: &DemoClinic) -> Result<()> {
     marcus.tool("wants the same", "book_appointment", book(marcus.who)).await?;
     dana.tool("calls it off", "cancel_appointment", json!({ "confirmation_code": code })).await?;
     let booked = marcus.tool("tries again", "book_appointment", book(marcus.who)).await?;
-    confirmation_code(&booked).map(drop)
+    confirmation_code(&booked)?;
+    dana.hang_up().await?;
+    marcus.hang_up().await
 }
 
 impl Call<'_> {
@@ -70,6 +72,21 @@ impl Call<'_> {
         };
         println!("  {:<15} {what:<16} {tool:<19} {ms:>7.1} ms\n     \"{said}\"", self.who);
         Ok(said.to_owned())
+    }
+
+    /// The platform reports that the call is over.
+    async fn hang_up(&self) -> Result<()> {
+        let now = booking_service::clock::Clock::default().now();
+        let call = json!({ "id": self.id, "endedAt": now, "endedReason": "customer-ended-call" });
+        let message = json!({ "message": { "type": "end-of-call-report", "endedReason": "customer-ended-call", "call": call } });
+        let webhook = format!("http://{}/api/vapi/webhook", self.stack.gateway);
+        let answer = self.client.post(webhook).bearer_auth(self.token).json(&message).send().await?;
+        anyhow::ensure!(
+            answer.status().is_success(),
+            "the end of the call was answered with {}",
+            answer.status()
+        );
+        Ok(())
     }
 
     /// The body that Vapi sends: the call, the assistant, the conversation so far.
