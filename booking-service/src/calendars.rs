@@ -20,6 +20,9 @@ use crate::{
 /// More organisations than this that something was done for since the worker looked are found by looking.
 const MOST_KNOCKS: usize = 1_000;
 
+/// What opens calendars for now, each with the secret (as it is encrypted) that it was had for: who connects a calendar again may be somebody else.
+type Tokens = Arc<Mutex<HashMap<CalendarId, (Vec<u8>, AccessToken)>>>;
+
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Calendars {
@@ -31,7 +34,7 @@ pub struct Calendars {
     /// The worker's end, until it takes it.
     door: Arc<Mutex<Option<mpsc::Receiver<OrgId>>>>,
     waiting: Arc<Mutex<HashMap<AppointmentId, oneshot::Sender<CalendarSync>>>>,
-    tokens: Arc<Mutex<HashMap<CalendarId, AccessToken>>>,
+    tokens: Tokens,
 }
 
 /// Somebody who waits until an appointment is in its calendar.
@@ -87,14 +90,14 @@ impl Calendars {
         }
     }
 
-    /// What opens a calendar for now, if it is known.
-    pub(crate) fn token(&self, id: CalendarId) -> Option<AccessToken> {
-        self.tokens().get(&id).cloned()
+    /// What opens a calendar with this secret for now, if it is known.
+    pub(crate) fn token(&self, id: CalendarId, sealed: &[u8]) -> Option<AccessToken> {
+        self.tokens().get(&id).filter(|(secret, _)| secret == sealed).map(|(_, token)| token.clone())
     }
 
     /// Remembers what opens a calendar.
-    pub(crate) fn remember(&self, id: CalendarId, token: AccessToken) {
-        self.tokens().insert(id, token);
+    pub(crate) fn remember(&self, id: CalendarId, sealed: &[u8], token: AccessToken) {
+        self.tokens().insert(id, (sealed.to_vec(), token));
     }
 
     /// Forgets what does not open a calendar any more.
@@ -102,7 +105,7 @@ impl Calendars {
         self.tokens().remove(&id);
     }
 
-    fn tokens(&self) -> std::sync::MutexGuard<'_, HashMap<CalendarId, AccessToken>> {
+    fn tokens(&self) -> std::sync::MutexGuard<'_, HashMap<CalendarId, (Vec<u8>, AccessToken)>> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

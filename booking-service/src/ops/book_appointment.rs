@@ -115,7 +115,8 @@ async fn attempt(app: &App, caller: &Caller, command: &BookAppointment) -> Resul
         Written::Taken => return Ok(Attempt::Taken(wanted)),
         Written::CodeInUse => return Ok(Attempt::Again),
     };
-    let place = (on_the_way == OnTheWay::Yes).then(|| app.calendars.wait_for(id));
+    let is_near = on_the_way == OnTheWay::Yes && app.calendars.settings.workers > 0;
+    let place = is_near.then(|| app.calendars.wait_for(id));
     tx.commit().await?;
     let calendar = in_calendar(app, caller, id, on_the_way, place).await;
     let Wanted { clinic, providers, slot } = wanted;

@@ -180,13 +180,13 @@ async fn connect(
     }
     let place = calendars::place(caller.org, calendar.id);
     let secret = app.keys.get().vault.seal(credential.to_kept().expose_secret().as_bytes(), place);
+    let secret = secret.map_err(Error::Internal)?;
     let installation = &app.calendars.settings.installation;
-    calendars::connect(&mut tx, &calendar, before.is_some(), &secret.map_err(Error::Internal)?, installation)
-        .await?;
+    calendars::connect(&mut tx, &calendar, before.is_some(), &secret, installation).await?;
     calendar_sync::bring(&mut tx, provider, calendar.id, before.is_some(), now).await?;
     audit::insert(&mut tx, caller, now, Entry::done(rpc, "calendar", calendar.id)).await?;
     tx.commit().await?;
-    app.calendars.remember(calendar.id, token);
+    app.calendars.remember(calendar.id, &secret, token);
     app.calendars.knock(caller.org);
     Ok(calendar)
 }

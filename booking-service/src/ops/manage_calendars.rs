@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use crate::{
-    access::{DISCONNECT_CALENDAR, GET_SYNC_STATUS, LIST_CALENDARS, RESYNC_CALENDAR, Rpc, UPDATE_CALENDAR},
+    access::{DISCONNECT_CALENDAR, LIST_CALENDARS, RESYNC_CALENDAR, Rpc, UPDATE_CALENDAR},
     app::App,
     caller::Caller,
     db::{
@@ -60,8 +60,6 @@ pub async fn get_sync_status(app: &App, caller: &Caller, id: CalendarId) -> Resu
     let now = app.clock.now();
     let mut tx = app.db.worker_tx(caller).await?;
     let health = calendars::health(&mut tx, id).await?.ok_or_else(|| not_found(id))?;
-    audit::insert(&mut tx, caller, now, Entry::done(GET_SYNC_STATUS, "calendar", id)).await?;
-    tx.commit().await?;
     Ok(SyncReport { word: health.word(now), health })
 }
 

@@ -110,7 +110,7 @@ pub(super) async fn take(
     let ends = Instant::now() + terms(app).length;
     let outcome = match credential {
         Ok(credential) => {
-            let allowance = (lease.allowance, Instant::now());
+            let (lease, allowance) = (lease.clone(), (lease.allowance, Instant::now()));
             let mut turn =
                 Turn { app, caller, lease, credential, ends, allowance, is_renewed: false, due: due.into() };
             turn.work(stop).await
@@ -121,10 +121,19 @@ pub(super) async fn take(
         }
     };
     if let Err(error) = outcome {
-        // The lease ends by itself.
-        let cause: &dyn std::error::Error = &error;
-        tracing::warn!(cause, "a turn at a calendar was broken off");
+        {
+            let cause: &dyn std::error::Error = &error;
+            tracing::warn!(cause, "a turn at a calendar was broken off");
+        }
+        // If that cannot be done either, the lease ends by itself.
+        let _ = give_back(app, org, &lease).await;
     }
+}
+
+async fn give_back(app: &App, org: OrgId, lease: &Lease) -> Result<()> {
+    let mut tx = app.db.worker_tx(&Caller::system(org)).await?;
+    leases::give_back(&mut tx, lease, 0.0).await?;
+    tx.commit().await
 }
 
 async fn leave(app: &App, caller: &Caller, lease: &Lease, pause: Duration, trouble: &str) -> Result<()> {
@@ -413,7 +422,7 @@ impl<'a> Turn<'a> {
 
     async fn token(&mut self) -> Result<AccessToken, Trouble> {
         let (calendars, id, now) = (&self.app.calendars, self.lease.calendar, self.app.clock.now());
-        if let Some(token) = calendars.token(id).filter(|token| token.renew_at > now) {
+        if let Some(token) = calendars.token(id, &self.lease.secret).filter(|token| token.renew_at > now) {
             return Ok(token);
         }
         let mut token = calendars.google.access_token(&self.credential, now).await?;
@@ -427,8 +436,9 @@ impl<'a> Turn<'a> {
             let mut tx = self.begin().await?;
             calendars::set_secret(&mut tx, id, &sealed).await?;
             tx.commit().await?;
+            self.lease.secret = sealed;
         }
-        self.app.calendars.remember(id, token.clone());
+        self.app.calendars.remember(id, &self.lease.secret, token.clone());
         Ok(token)
     }
 

@@ -67,6 +67,7 @@ impl Google {
         let clock = Clock::default();
         let fake = FakeGcal::start(clock.clone(), discovery()).await.unwrap();
         fake.set_quota(0);
+        fake.confide_in(canaries::watch);
         canaries::watch(WELL_KNOWN_CLIENT.1);
         let database = TestDatabase::create().await;
         let url = database.service_url.clone();
@@ -108,6 +109,9 @@ impl Google {
     ) -> pb::ConnectCalendarRequest {
         let key = self.fake.service_account(ACCOUNT, &[CALENDAR, id]);
         self.fake.add_calendar(id, id);
+        let pem: serde_json::Value = serde_json::from_str(&key.json).unwrap();
+        // A line of it, however a log would break it.
+        canaries::watch(pem["private_key"].as_str().unwrap().lines().nth(3).unwrap());
         let service_account = pb::ServiceAccount { key_json: key.json, subject: id.to_owned() };
         pb::ConnectCalendarRequest {
             provider_id: clinic.provider.clone(),
@@ -147,9 +151,6 @@ impl Google {
 
 impl Drop for Google {
     fn drop(&mut self) {
-        for secret in self.fake.secrets() {
-            canaries::watch(&secret);
-        }
         if !std::thread::panicking() {
             assert_eq!(self.fake.violations(), Vec::<String>::new(), "Google would not know this");
         }

@@ -68,6 +68,8 @@ pub(super) struct Clients {
     pub(super) accounts: HashMap<String, Account>,
     /// Each refresh gives another refresh token, and the old one is void.
     pub(super) rotates: bool,
+    /// Hears of each secret that is given out.
+    pub(super) confidant: fn(&str),
     pub(super) token_life: SignedDuration,
 }
 
@@ -82,6 +84,7 @@ impl Default for Clients {
             access: HashMap::new(),
             accounts: HashMap::new(),
             rotates: false,
+            confidant: |_| {},
             token_life: TOKEN_LIFE,
         }
     }
@@ -127,6 +130,15 @@ fn pem(label: &str, der: &[u8]) -> String {
     let lines: Vec<&str> =
         text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap_or_default()).collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+impl Clients {
+    /// A secret that is given out.
+    pub(super) fn secret(&self, prefix: &str) -> String {
+        let secret = secret(prefix);
+        (self.confidant)(&secret);
+        secret
+    }
 }
 
 /// A text that nobody has had before, and that looks like Google's.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    clients::{Access, Code, Grant, secret},
+    clients::{Access, Code, Grant},
     events::Answer,
     state::State,
 };
@@ -52,7 +52,7 @@ pub(super) fn consent(state: &mut State, query: &Fields) -> Result<String, Answe
         challenge: challenge.map(str::to_owned),
         scopes: field(query, "scope").to_owned(),
     };
-    let text = secret("4/0A");
+    let text = clients.secret("4/0A");
     let mut url: reqwest::Url =
         code.redirect.parse().map_err(|_| refusal(400, "invalid_request", "redirect_uri"))?;
     url.query_pairs_mut()
@@ -104,7 +104,7 @@ fn redeem(state: &mut State, form: &Fields) -> Answer {
     {
         return refusal(400, "invalid_grant", "Bad Request");
     }
-    let refresh_token = secret("1//0");
+    let refresh_token = state.clients.secret("1//0");
     let grant = Grant { who: code.who.clone(), client: code.client, scopes: code.scopes.clone() };
     state.clients.grants.insert(refresh_token.clone(), grant);
     let (status, mut body) = access(state, &code.who, &code.scopes);
@@ -122,7 +122,7 @@ fn refresh(state: &mut State, form: &Fields) -> Answer {
     else {
         return refusal(400, "invalid_grant", "Token has been expired or revoked.");
     };
-    let next = state.clients.rotates.then(|| secret("1//0"));
+    let next = state.clients.rotates.then(|| state.clients.secret("1//0"));
     if let Some(next) = &next {
         state.clients.grants.remove(token);
         state.clients.grants.insert(next.clone(), grant.clone());
@@ -182,7 +182,7 @@ fn assertion(state: &mut State, assertion: &str) -> Answer {
 }
 
 fn access(state: &mut State, who: &str, scopes: &str) -> Answer {
-    let (text, life) = (secret("ya29."), state.clients.token_life);
+    let (text, life) = (state.clients.secret("ya29."), state.clients.token_life);
     let until = state.clock.now() + life;
     state
         .clients

@@ -101,7 +101,7 @@ impl FakeGcal {
 
     /// A refresh token of somebody's, as if they had consented to this application and scope.
     pub fn consent_of(&self, who: &str, client: &str, scope: &str) -> String {
-        let token = super::clients::secret("1//0");
+        let token = self.state().clients.secret("1//0");
         let grant = super::clients::Grant {
             who: who.to_owned(),
             client: client.to_owned(),
@@ -115,7 +115,7 @@ impl FakeGcal {
     /// An access token of somebody's.
     pub fn access_of(&self, who: &str, scope: &str) -> String {
         self.add_calendar(who, who);
-        let token = super::clients::secret("ya29.");
+        let token = self.state().clients.secret("ya29.");
         let mut state = self.state();
         let access = super::clients::Access {
             who: who.to_owned(),
@@ -149,7 +149,12 @@ impl FakeGcal {
         self.state().clients.rotates = true;
     }
 
-    /// Everything that must be in no log: tokens and codes.
+    /// Somebody who hears of each token and code, from now on.
+    pub fn confide_in(&self, confidant: fn(&str)) {
+        self.state().clients.confidant = confidant;
+    }
+
+    /// The tokens and codes that are good.
     pub fn secrets(&self) -> Vec<String> {
         let state = self.state();
         let clients = &state.clients;
