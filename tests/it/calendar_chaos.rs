@@ -238,6 +238,8 @@ async fn a_service_that_is_killed_at_any_step_leaves_nothing_undone_and_nothing_
             Step::Noting => {}
         }
         google.app.sql(sql).await;
+        // Whoever was killed before has had the calendar long enough.
+        google.app.pass("10 minutes").await;
         let asked = google.fake.journal().len();
         if matches!(step, Step::Noting) {
             google.fake.plan(Fault {
