@@ -300,3 +300,21 @@ async fn a_consent_is_given_back_when_its_calendar_is_disconnected() {
     google.calendars().disconnect_calendar(with_token(&clinic.admin, disconnect)).await.unwrap();
     assert!(!has_grant(&google.fake));
 }
+
+#[tokio::test]
+async fn what_opens_calendars_is_encrypted_anew_while_it_is_used() {
+    use booking_service::{keys::Keys, ops::rotate_secrets::rotate_secrets, vault::Vault};
+    let [old, new] = [Vault::generate_key().unwrap(), Vault::generate_key().unwrap()];
+    let keys = |vault: &[Vec<u8>]| Keys { vault: Vault::new(vault).unwrap(), ..crate::harness::keys() };
+    let google = Google::start().await;
+    google.app.app.keys.replace(keys(std::slice::from_ref(&old)));
+    let (clinic, _) = google.clinic().await;
+    let operator = google.app.database.operator();
+    operator.keys.replace(keys(&[new.clone(), old]));
+    assert_eq!(rotate_secrets(&operator).await.unwrap(), 1);
+    assert_eq!(rotate_secrets(&operator).await.unwrap(), 0);
+    google.app.app.keys.replace(keys(&[new]));
+    google.app.book(&clinic.admin, booking(&clinic, TWO_PM)).await.unwrap();
+    google.settled().await;
+    assert_eq!(google.fake.events(CALENDAR).len(), 1);
+}

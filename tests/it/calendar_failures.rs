@@ -184,6 +184,28 @@ async fn a_dead_credential_parks_the_calendar_and_nothing_is_lost() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_not_believed_once_more_is_no_dead_credential_and_one_that_never_is_is() {
+    let google = Google::with(hasty).await;
+    let (clinic, calendar) = google.clinic().await;
+    let mistrust = |times| {
+        let mishap = Mishap::Refused(401, "authError", None);
+        google.fake.plan(Fault { op: Some(Op::Insert), mishap, times, one_in: 1 });
+    };
+    mistrust(2);
+    google.app.book(&clinic.admin, booking(&clinic, TWO_PM)).await.unwrap();
+    settled_in_time(&google).await;
+    assert_eq!(google.fake.events(CALENDAR).len(), 1);
+    mistrust(usize::MAX);
+    google.app.book(&clinic.admin, booking(&clinic, "2027-01-06T19:00:00Z")).await.unwrap();
+    for failures in [1, 2] {
+        google.app.eventually(&format!("select failures = {failures} from calendar")).await;
+        google.app.pass("1 minute").await;
+    }
+    google.app.eventually("select state = 'reauthorise' from calendar").await;
+    assert_eq!(google.status(&clinic, &calendar).await.trouble, "authError");
+}
+
+#[tokio::test]
 async fn what_google_will_never_take_is_put_before_somebody_and_the_others_go_on() {
     let google = Google::with(hasty).await;
     let (clinic, calendar) = google.clinic().await;

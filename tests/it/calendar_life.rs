@@ -34,6 +34,13 @@ async fn a_booking_is_in_the_calendar_and_says_so() {
     assert_eq!(event.property("bk_appt"), body["appointment_id"]);
     // Nothing of the patient that nobody chose.
     assert_eq!((event.text("summary"), event.text("location")), ("Appointment", "Elm Street Dental"));
+    let metrics = google.app.http.get(format!("{}/metrics", google.app.service_http)).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    for line in
+        [r#"booking_calendar_syncs_total{outcome="written"} 1"#, "booking_calendar_lag_seconds_count 1"]
+    {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
     let whole = serde_json::to_string(&event.fields).unwrap();
     assert!(!whole.contains("Dana") && !whole.contains("555"), "{whole}");
 }

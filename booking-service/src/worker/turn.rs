@@ -49,6 +49,9 @@ const MISCONFIGURED: Duration = Duration::from_mins(5);
 /// What is not there is looked for again.
 const NOT_THERE: Duration = Duration::from_secs(25);
 
+/// A new token that is not believed so many times in a row means that the credential is dead.
+const MISTRUSTED: u32 = 3;
+
 /// So many seconds' worth may be asked of Google at once.
 const BURST_SECONDS: f32 = 2.0;
 
@@ -333,6 +336,8 @@ impl<'a> Turn<'a> {
             Class::Throttled => retry_after.unwrap_or_default().max(THROTTLED.after(failures, spread)),
             Class::Quota => retry_after.unwrap_or_default().max(QUOTA.after(failures, spread)),
             Class::Misconfigured => MISCONFIGURED,
+            // A token that was had just now is not believed. Google errs, too, and a person is asked for only when it stays so.
+            Class::Unauthorised if failures < MISTRUSTED => UNHEARD.after(failures, spread),
             Class::Unauthorised | Class::Reauthorise => return self.park(reason).await,
             Class::Missing | Class::Gone => {
                 return self.note_later(task, NOT_THERE, reason, Next::Goes).await;
