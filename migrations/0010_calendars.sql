@@ -79,6 +79,18 @@ create table calendar_consent (
     constraint calendar_consent_deleted_events_known check (deleted_events in ('ask', 'recreate'))
 );
 
+-- Events that were left in a calendar when it was disconnected. Connected again, it knows them.
+create table calendar_left (
+    org_id uuid not null,
+    calendar_id uuid not null,
+    appointment_id uuid not null,
+    event_id text not null,
+    generation int not null,
+    constraint calendar_left_pkey primary key (org_id, calendar_id, appointment_id),
+    constraint calendar_left_calendar foreign key (org_id, calendar_id) references calendar (org_id, calendar_id),
+    constraint calendar_left_appointment foreign key (org_id, appointment_id) references appointment (org_id, appointment_id)
+);
+
 alter table calendar_sync
     -- The calendar of the appointment's provider.
     add column wanted_calendar_id uuid,
@@ -94,8 +106,11 @@ alter table calendar_sync
     add column content_hash bytea,
     -- Whether the event's description is ours, and has to go when it is not to be shown any more.
     add column described boolean not null default false,
-    -- Whether Google was asked to delete it: if it is gone, that was us.
-    add column deletion_asked boolean not null default false,
+    -- What Google was asked for and nobody has heard the end of: a 'change', or a 'deletion'. It may still come to pass, unless the event is changed again;
+    -- and an event that is gone after a deletion was asked for is gone by our own doing.
+    add column asked text,
+    -- So many times in a row it was not there.
+    add column absences int not null default 0,
     -- Since when the calendar lags behind, by business time.
     add column pending_since timestamptz,
     add column attempts int not null default 0,
@@ -107,6 +122,7 @@ alter table calendar_sync
     alter column due_at drop default,
     add constraint calendar_sync_calendar foreign key (org_id, calendar_id) references calendar (org_id, calendar_id),
     add constraint calendar_sync_wanted_calendar foreign key (org_id, wanted_calendar_id) references calendar (org_id, calendar_id),
+    add constraint calendar_sync_asked_known check (asked in ('change', 'deletion')),
     add constraint calendar_sync_content_hash_length check (octet_length(content_hash) = 32);
 
 -- Nobody had a calendar before.
@@ -125,6 +141,8 @@ as $$
 declare
     wanted uuid;
 begin
+    -- Whoever connects a calendar for the provider has finished, or waits for us: what a booking holds already is held here for nothing.
+    perform 1 from provider where org_id = new.org_id and provider_id = new.provider_id for share;
     select calendar_id into wanted
     from calendar
     where org_id = new.org_id and provider_id = new.provider_id and state <> 'disconnected';
@@ -136,6 +154,7 @@ begin
             due_at = case when coalesce(calendar_id, wanted) is not null then now() end,
             pending_since = coalesce(pending_since, new.updated_at),
             attempts = 0,
+            absences = 0,
             retry_since = null,
             trouble = null
         where org_id = new.org_id and appointment_id = new.appointment_id;
@@ -166,13 +185,19 @@ create policy calendar_consent_tenant on calendar_consent
     using (org_id = nullif(current_setting('app.org_id', true), '')::uuid)
     with check (org_id = nullif(current_setting('app.org_id', true), '')::uuid);
 
+alter table calendar_left enable row level security;
+alter table calendar_left force row level security;
+create policy calendar_left_tenant on calendar_left
+    using (org_id = nullif(current_setting('app.org_id', true), '')::uuid)
+    with check (org_id = nullif(current_setting('app.org_id', true), '')::uuid);
+
 -- Where is something due? Organisations and times alone.
 create policy calendar_sync_directory on calendar_sync for select to frontdesk_router using (true);
-grant select (org_id, due_at) on calendar_sync to frontdesk_router;
+grant select (org_id, due_at, pending_since) on calendar_sync to frontdesk_router;
 
 -- Of calendars, bookings know that there is one, and whether it is worth waiting for.
 grant select (org_id, calendar_id, provider_id, state, paused_until) on calendar to frontdesk_service;
-grant update (wanted_calendar_id, state, pending_since, attempts, retry_since, trouble) on calendar_sync to frontdesk_service;
+grant update (wanted_calendar_id, state, pending_since, attempts, absences, retry_since, trouble) on calendar_sync to frontdesk_service;
 
 grant select, insert on calendar to frontdesk_worker;
 grant update (
@@ -188,9 +213,12 @@ grant select (
 grant select (org_id, patient_id, name, phone) on patient to frontdesk_worker;
 grant select (org_id, provider_id, name, created_at) on provider to frontdesk_worker;
 grant select (org_id, clinic_id, name, time_zone) on clinic to frontdesk_worker;
+-- Being allowed to update this one column is what lets it lock the provider while a calendar is connected.
+grant update (version) on provider to frontdesk_worker;
+grant select, insert, delete on calendar_left to frontdesk_worker;
 grant update (
-    wanted_calendar_id, calendar_id, state, synced_version, event_id, synced_at, due_at, generation, etag, content_hash, described, deletion_asked,
-    pending_since,
+    wanted_calendar_id, calendar_id, state, synced_version, event_id, synced_at, due_at, generation, etag, content_hash, described, asked,
+    absences, pending_since,
     attempts, retry_since, trouble
 ) on calendar_sync to frontdesk_worker;
 grant insert on audit to frontdesk_worker;

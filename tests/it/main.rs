@@ -12,6 +12,7 @@ mod calendar_connecting;
 mod calendar_failures;
 mod calendar_life;
 mod calendar_peers;
+mod calendar_races;
 mod callers;
 mod calls;
 mod canaries;

@@ -56,7 +56,7 @@ pub struct CalendarSettings {
 }
 
 impl CalendarSettings {
-    /// The longest that Google may take: what is written to is ours for three times as long.
+    /// The longest that Google may take: a calendar that is written to is ours for six times as long.
     pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(20);
 
     /// For programs that write to no calendar: every default, and no worker.

@@ -40,7 +40,8 @@ macro_rules! select {
                 offset 0
             ) t on true
             left join lateral (
-                select state, event_id, synced_at from calendar_sync
+                -- An event that nobody has seen is none yet.
+                select state, case when etag is not null then event_id end as event_id, synced_at from calendar_sync
                 where org_id = a.org_id and appointment_id = a.appointment_id
                 offset 0
             ) s on true

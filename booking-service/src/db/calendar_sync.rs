@@ -28,10 +28,11 @@ impl FromRow<'_, PgRow> for CalendarSync {
     }
 }
 
-/// How far an appointment has come.
+/// How far an appointment has come. An event that nobody has seen is none yet.
 pub async fn get(tx: &mut TenantTx, id: AppointmentId) -> Result<Option<CalendarSync>> {
-    let sql =
-        "select state, event_id, synced_at from calendar_sync where org_id = $1 and appointment_id = $2";
+    let sql = "
+        select state, case when etag is not null then event_id end as event_id, synced_at
+        from calendar_sync where org_id = $1 and appointment_id = $2";
     Ok(sqlx::query_as(sql).bind(tx.org).bind(id).fetch_optional(tx.conn()).await?)
 }
 
@@ -41,25 +42,39 @@ pub async fn bring(
     tx: &mut TenantTx,
     provider: ProviderId,
     calendar: CalendarId,
-    is_known: bool,
     now: Timestamp,
 ) -> Result<()> {
+    // What was left there is there.
+    sqlx::query(
+        "
+        with back as (
+            delete from calendar_left where org_id = $1 and calendar_id = $2
+            returning appointment_id, event_id, generation
+        )
+        update calendar_sync s
+        set calendar_id = $2, event_id = b.event_id, generation = b.generation, etag = null, content_hash = null, asked = null
+        from back b
+        where s.org_id = $1 and s.appointment_id = b.appointment_id and s.calendar_id is null
+        ",
+    )
+    .bind(tx.org)
+    .bind(calendar)
+    .execute(tx.conn())
+    .await?;
     sqlx::query(
         "
         update calendar_sync s
-        set wanted_calendar_id = $3,
-            calendar_id = case when $4 then coalesce(s.calendar_id, $3) else s.calendar_id end,
-            state = 'pending', due_at = now(), pending_since = coalesce(s.pending_since, $5), content_hash = null,
-            attempts = 0, retry_since = null, trouble = null
+        set wanted_calendar_id = $3, state = 'pending', due_at = clock_timestamp(), pending_since = coalesce(s.pending_since, $4),
+            content_hash = null, attempts = 0, absences = 0, retry_since = null, trouble = null
         from appointment a
-        where a.org_id = $1 and a.provider_id = $2 and a.ends_at > $5 and ($4 or a.state in ('booked', 'confirmed'))
+        where a.org_id = $1 and a.provider_id = $2 and a.ends_at > $4
+            and (s.calendar_id = $3 or a.state in ('booked', 'confirmed'))
             and s.org_id = $1 and s.appointment_id = a.appointment_id
         ",
     )
     .bind(tx.org)
     .bind(provider)
     .bind(calendar)
-    .bind(is_known)
     .bind(now.to_sqlx())
     .execute(tx.conn())
     .await?;
@@ -70,7 +85,7 @@ pub async fn bring(
 async fn wake(tx: &mut TenantTx, calendar: CalendarId) -> Result<()> {
     sqlx::query(
         "
-        update calendar_sync set due_at = now(), attempts = 0, retry_since = null
+        update calendar_sync set due_at = clock_timestamp(), attempts = 0, absences = 0, retry_since = null
         where org_id = $1 and at_calendar_id = $2 and state = 'pending'
         ",
     )
@@ -81,16 +96,29 @@ async fn wake(tx: &mut TenantTx, calendar: CalendarId) -> Result<()> {
     Ok(())
 }
 
-/// Leaves what is in the calendar where it is, and forgets it. What was on its way out of it into another one goes on.
+/// Leaves what is in the calendar where it is, and keeps apart what that is. What was on its way out of it into another one goes on.
 pub async fn let_go(tx: &mut TenantTx, calendar: CalendarId) -> Result<()> {
     sqlx::query(
         "
+        insert into calendar_left (org_id, calendar_id, appointment_id, event_id, generation)
+        select org_id, calendar_id, appointment_id, event_id, generation
+        from calendar_sync
+        where org_id = $1 and calendar_id = $2 and event_id is not null
+        on conflict do nothing
+        ",
+    )
+    .bind(tx.org)
+    .bind(calendar)
+    .execute(tx.conn())
+    .await?;
+    sqlx::query(
+        "
         update calendar_sync
-        set calendar_id = null, event_id = null, etag = null, content_hash = null, described = false, deletion_asked = false,
+        set calendar_id = null, event_id = null, etag = null, content_hash = null, described = false, asked = null,
             wanted_calendar_id = nullif(wanted_calendar_id, $2),
             state = case when nullif(wanted_calendar_id, $2) is null then 'not_connected' else 'pending' end,
-            due_at = case when nullif(wanted_calendar_id, $2) is not null then now() end,
-            attempts = 0, retry_since = null, trouble = null
+            due_at = case when nullif(wanted_calendar_id, $2) is not null then clock_timestamp() end,
+            attempts = 0, absences = 0, retry_since = null, trouble = null
         where org_id = $1 and at_calendar_id = $2
         ",
     )
@@ -106,8 +134,8 @@ pub async fn resync(tx: &mut TenantTx, calendar: CalendarId, now: Timestamp) -> 
     let marked = sqlx::query(
         "
         update calendar_sync s
-        set content_hash = null, state = 'pending', due_at = now(), pending_since = coalesce(s.pending_since, $3),
-            attempts = 0, retry_since = null, trouble = null
+        set content_hash = null, state = 'pending', due_at = clock_timestamp(), pending_since = coalesce(s.pending_since, $3),
+            attempts = 0, absences = 0, retry_since = null, trouble = null
         from appointment a
         where s.org_id = $1 and s.at_calendar_id = $2
             and a.org_id = $1 and a.appointment_id = s.appointment_id and a.ends_at > $3
@@ -162,10 +190,11 @@ pub async fn requeue(tx: &mut TenantTx, id: AppointmentId) -> Result<bool> {
     let done = sqlx::query(
         "
         update calendar_sync
-        set state = 'pending', due_at = now(), attempts = 0, retry_since = null, trouble = null,
+        set state = 'pending', due_at = clock_timestamp(), attempts = 0, absences = 0, retry_since = null, trouble = null,
             generation = generation + case when trouble = $3 then 1 else 0 end,
             event_id = case when trouble = $3 then null else event_id end,
             etag = case when trouble = $3 then null else etag end,
+            asked = case when trouble = $3 then null else asked end,
             content_hash = null
         where org_id = $1 and appointment_id = $2 and state = 'failed'
         ",

@@ -182,6 +182,15 @@ pub async fn choose(tx: &mut TenantTx, id: CalendarId, choices: CalendarChoices)
     Ok(())
 }
 
+/// One calendar.
+pub async fn get(tx: &mut TenantTx, id: CalendarId) -> Result<Option<Calendar>> {
+    Ok(sqlx::query_as(select!("", "where c.org_id = $1 and c.calendar_id = $2"))
+        .bind(tx.org)
+        .bind(id)
+        .fetch_optional(tx.conn())
+        .await?)
+}
+
 /// One calendar, kept from others who would change it until this transaction ends.
 pub async fn lock(tx: &mut TenantTx, id: CalendarId) -> Result<Option<Calendar>> {
     Ok(sqlx::query_as(select!("", "where c.org_id = $1 and c.calendar_id = $2 for no key update"))

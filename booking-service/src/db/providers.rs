@@ -87,6 +87,16 @@ pub async fn get(tx: &mut TenantTx, id: ProviderId) -> Result<Option<ProviderRec
     .and_then(|found| as_far_as_reached(tx, found)))
 }
 
+/// Keeps bookings with the provider, and whatever else changes their calendar, from coming in between until this transaction ends.
+pub async fn lock(tx: &mut TenantTx, id: ProviderId) -> Result<()> {
+    sqlx::query("select from provider where org_id = $1 and provider_id = $2 for no key update")
+        .bind(tx.org)
+        .bind(id)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// With the clinics that the credential reaches; `None`: they work at none of them.
 fn as_far_as_reached(tx: &TenantTx, mut found: ProviderRecord) -> Option<ProviderRecord> {
     found.clinics.retain(|clinic| tx.scope.reaches(*clinic));

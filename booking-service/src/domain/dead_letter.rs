@@ -7,6 +7,9 @@ use super::ids::{AppointmentId, CalendarId};
 /// A person deleted the event.
 pub const EVENT_DELETED: &str = "EVENT_DELETED";
 
+/// An event that should be there is not, or not yet.
+pub const EVENT_MISSING: &str = "EVENT_MISSING";
+
 /// An appointment that somebody has to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {

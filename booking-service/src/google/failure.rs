@@ -94,12 +94,18 @@ fn class(status: u16, reason: Option<&str>) -> Class {
             Class::Misconfigured
         }
         // Of a batch: not ours, but said.
+        // And a refusal without a word is a page of somebody in between.
         (_, Some("internal_failure" | "server_error" | "temporarily_unavailable" | "conflict"))
-        | (408 | 425 | 500.., _) => Class::Unknown,
+        | (408 | 425 | 500.., _)
+        | (403, None) => Class::Unknown,
         // The calendar API.
         (403 | 429, Some("rateLimitExceeded" | "userRateLimitExceeded")) | (429, _) => Class::Throttled,
         (403, Some("quotaExceeded" | "dailyLimitExceeded" | "calendarLimitExceeded")) => Class::Quota,
-        (403, Some("insufficientPermissions" | "ACCESS_TOKEN_SCOPE_INSUFFICIENT")) => Class::Reauthorise,
+        (
+            403,
+            Some("insufficientPermissions" | "ACCESS_TOKEN_SCOPE_INSUFFICIENT" | "requiredAccessLevel"),
+        ) => Class::Reauthorise,
+        (403, Some("accessNotConfigured" | "SERVICE_DISABLED")) => Class::Misconfigured,
         (401, _) => Class::Unauthorised,
         (404, _) => Class::Missing,
         (409, _) => Class::Duplicate,
@@ -176,7 +182,9 @@ mod tests {
             (403, api("quotaExceeded"), Class::Quota),
             (403, api("insufficientPermissions"), Class::Reauthorise),
             (403, api("forbiddenForNonOrganizer"), Class::Permanent),
-            (403, "<html>".to_owned(), Class::Permanent),
+            (403, "<html>".to_owned(), Class::Unknown),
+            (403, api("requiredAccessLevel"), Class::Reauthorise),
+            (403, api("accessNotConfigured"), Class::Misconfigured),
             (404, api("notFound"), Class::Missing),
             (409, api("duplicate"), Class::Duplicate),
             (409, api("conflict"), Class::Unknown),

@@ -36,7 +36,7 @@ impl CalendarMetrics {
         registry.register_with_unit("calendar_lag", help, Unit::Seconds, lag.clone());
         let (due, oldest) = (Gauge::default(), Gauge::default());
         registry.register("calendar_backlog", "Appointments on their way into a calendar", due.clone());
-        let help = "For how long the first of them has been due";
+        let help = "For how long the calendar of the first of them has lagged behind";
         registry.register_with_unit("calendar_oldest", help, Unit::Seconds, oldest.clone());
         Self { outcomes, lag, due, oldest }
     }

@@ -160,6 +160,7 @@ async fn connect(
     let now = app.clock.now();
     let mut tx = app.db.worker_tx(caller).await?;
     known(&mut tx, provider).await?;
+    providers::lock(&mut tx, provider).await?;
     let before = calendars::lock_for(&mut tx, provider, &google_id).await?;
     let calendar = Calendar {
         id: before.unwrap_or_else(CalendarId::generate),
@@ -183,7 +184,7 @@ async fn connect(
     let secret = secret.map_err(Error::Internal)?;
     let installation = &app.calendars.settings.installation;
     calendars::connect(&mut tx, &calendar, before.is_some(), &secret, installation).await?;
-    calendar_sync::bring(&mut tx, provider, calendar.id, before.is_some(), now).await?;
+    calendar_sync::bring(&mut tx, provider, calendar.id, now).await?;
     audit::insert(&mut tx, caller, now, Entry::done(rpc, "calendar", calendar.id)).await?;
     tx.commit().await?;
     app.calendars.remember(calendar.id, &secret, token);

@@ -9,7 +9,7 @@ use crate::{
     db::{
         TenantTx,
         audit::{self, Entry},
-        calendar_sync, calendars,
+        calendar_sync, calendars, providers,
     },
     domain::{
         calendar::{Calendar, CalendarChoices, CalendarState, SyncHealth, SyncWord},
@@ -86,6 +86,9 @@ pub async fn resync_calendar(app: &App, caller: &Caller, id: CalendarId) -> Resu
 #[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
 pub async fn disconnect_calendar(app: &App, caller: &Caller, id: CalendarId) -> Result<Calendar> {
     let mut tx = app.db.worker_tx(caller).await?;
+    let found = calendars::get(&mut tx, id).await?.ok_or_else(|| not_found(id))?;
+    // The provider before the calendar, as whoever connects one does.
+    providers::lock(&mut tx, found.provider).await?;
     let calendar = calendars::lock(&mut tx, id).await?.ok_or_else(|| not_found(id))?;
     let secret = calendars::secret(&mut tx, id).await?;
     if calendar.state != CalendarState::Disconnected {

@@ -6,7 +6,7 @@ mod step;
 mod turn;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -49,6 +49,7 @@ pub async fn run(app: App, stop: CancellationToken) {
     let worker = Worker {
         places: Arc::new(Semaphore::new(workers)),
         turns: JoinSet::new(),
+        queue: VecDeque::new(),
         busy: HashMap::new(),
         resting: HashMap::new(),
         app,
@@ -62,6 +63,8 @@ struct Worker {
     stop: CancellationToken,
     places: Arc<Semaphore>,
     turns: JoinSet<OrgId>,
+    /// Organisations that somebody knocked for, in the order of the first knocks.
+    queue: VecDeque<OrgId>,
     /// Organisations whose calendars are being written to by so many turns, and whether somebody knocked meanwhile.
     busy: HashMap<OrgId, (usize, bool)>,
     resting: HashMap<OrgId, Instant>,
@@ -74,12 +77,20 @@ impl Worker {
         count.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let stop = self.stop.clone();
         loop {
+            while let Ok(org) = door.try_recv() {
+                self.queue(org);
+            }
             tokio::select! {
                 () = stop.cancelled() => break,
-                Some(org) = door.recv() => self.visit(org, true).await,
+                Some(org) = door.recv() => self.queue(org),
+                () = std::future::ready(()), if !self.queue.is_empty() => {
+                    if let Some(org) = self.queue.pop_front() {
+                        self.visit(org, true).await;
+                    }
+                }
                 Some(ended) = self.turns.join_next() => {
                     if let Ok(org) = ended && self.has_ended(org) {
-                        self.visit(org, true).await;
+                        self.app.calendars.knock(org);
                     }
                 }
                 _ = look.tick() => self.look().await,
@@ -87,6 +98,13 @@ impl Worker {
             }
         }
         while self.turns.join_next().await.is_some() {}
+    }
+
+    /// However often somebody knocks, they wait once.
+    fn queue(&mut self, org: OrgId) {
+        if !self.queue.contains(&org) {
+            self.queue.push_back(org);
+        }
     }
 
     /// One turn less; tells whether somebody knocked meanwhile.
@@ -119,37 +137,37 @@ impl Worker {
     }
 
     async fn count(&self) {
-        if let Ok((due, oldest)) = leases::backlog(&self.app.db).await {
-            self.app.metrics.calendars.backlog(due, oldest);
+        if let Ok((due, since)) = leases::backlog(&self.app.db).await {
+            let oldest = since.map(|since| self.app.clock.now().duration_since(since).as_secs_f64());
+            self.app.metrics.calendars.backlog(due, oldest.unwrap_or_default().max(0.0));
         }
     }
 
-    /// Begins a turn for each calendar of the organisation that has something due.
+    /// Begins a turn for a calendar of the organisation that has something due. For the next one it waits at the end of the queue: others wait, too.
     async fn visit(&mut self, org: OrgId, knocked: bool) {
-        loop {
-            let place = tokio::select! {
-                place = self.places.clone().acquire_owned() => place,
-                () = self.stop.cancelled() => return,
-            };
-            let Ok(place) = place else { return };
-            match take(&self.app, org, !knocked).await {
-                Ok(Some((lease, due))) => self.begin(org, lease, due, place),
-                Ok(None) => {
-                    if let Some((_, knocked_meanwhile)) = self.busy.get_mut(&org) {
-                        // Perhaps what was knocked for came after the turn looked for the last time.
-                        *knocked_meanwhile |= knocked;
-                    } else if !knocked {
-                        let rest = REST.mul_f64(rand::rng().random_range(0.75..1.25));
-                        self.resting.insert(org, Instant::now() + rest);
-                    }
-                    return;
+        let place = tokio::select! {
+            place = self.places.clone().acquire_owned() => place,
+            () = self.stop.cancelled() => return,
+        };
+        let Ok(place) = place else { return };
+        match take(&self.app, org, !knocked).await {
+            Ok(Some((lease, due))) => {
+                self.begin(org, lease, due, place);
+                self.app.calendars.knock(org);
+            }
+            Ok(None) => {
+                if let Some((_, knocked_meanwhile)) = self.busy.get_mut(&org) {
+                    // Perhaps what was knocked for came after the turn looked for the last time.
+                    *knocked_meanwhile |= knocked;
+                } else if !knocked {
+                    let rest = REST.mul_f64(rand::rng().random_range(0.75..1.25));
+                    self.resting.insert(org, Instant::now() + rest);
                 }
-                Err(error) => {
-                    let cause: &dyn std::error::Error = &error;
-                    tracing::warn!(cause, org.id = %org, "no calendar could be taken");
-                    self.resting.insert(org, Instant::now() + REST);
-                    return;
-                }
+            }
+            Err(error) => {
+                let cause: &dyn std::error::Error = &error;
+                tracing::warn!(cause, org.id = %org, "no calendar could be taken");
+                self.resting.insert(org, Instant::now() + REST);
             }
         }
     }

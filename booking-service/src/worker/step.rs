@@ -8,7 +8,7 @@ use super::{
     turn::Turn,
 };
 use crate::{
-    db::calendar_sync::steps::{Belongs, Task, Written},
+    db::calendar_sync::steps::{Asked, Belongs, Task, Written},
     domain::{calendar::DeletedEvents, dead_letter::EVENT_DELETED, event::EventName},
     google::{
         events::{Look, Remote, Writing},
@@ -133,7 +133,8 @@ impl<'t> Step<'_, 't> {
             if remote.version > Some(self.task.version) {
                 self.turn.confirm().await?;
             }
-            if remote.shows(&self.task.event, self.clears()) {
+            // What was asked for before may still come to pass, unless the event is another one by then: also where it shows the right thing.
+            if remote.shows(&self.task.event, self.clears()) && self.task.asked.is_none() {
                 return Ok(self.written(remote));
             }
             match self.patch(&remote.etag).await {
@@ -157,7 +158,7 @@ impl<'t> Step<'_, 't> {
             if trouble.is_absence() {
                 // Asked for, and never seen: an insert whose answer was lost may still come to pass.
                 let may_come = trouble.class() == Some(Class::Missing) && self.task.etag.is_none();
-                let waits = may_come && self.task.attempts + 1 < LOOKS;
+                let waits = may_come && self.task.absences + 1 < LOOKS;
                 return Ok(if waits { Outcome::NotThereYet } else { Outcome::Removed });
             }
             if !trouble.is_about_what_is_there() {
@@ -182,7 +183,7 @@ impl<'t> Step<'_, 't> {
 
     /// The event that should be there is not, or the calendar is not.
     async fn missing(&mut self) -> Result<Outcome, Trouble> {
-        if self.task.attempts + 1 < LOOKS {
+        if self.task.absences + 1 < LOOKS {
             return Ok(Outcome::NotThereYet);
         }
         match self.look().await {
@@ -198,8 +199,8 @@ impl<'t> Step<'_, 't> {
 
     /// Whether a person decides about an event that a person deleted.
     fn is_to_be_asked_for(&self) -> bool {
-        let was_us = self.task.deletion_asked && self.generation == self.task.generation;
-        self.turn.lease.choices.deleted_events == DeletedEvents::Ask && !was_us
+        let was_us = self.task.asked == Some(Asked::Deletion) && self.generation == self.task.generation;
+        self.task.deleted_events == DeletedEvents::Ask && !was_us
     }
 
     async fn next_generation(&mut self) -> Result<(), Trouble> {

@@ -27,6 +27,7 @@ use crate::{
     domain::{
         appointment::{CalendarSync, SyncStatus},
         backoff::Backoff,
+        dead_letter::EVENT_MISSING,
         ids::{AppointmentId, OrgId},
     },
     error::{Error, Result},
@@ -51,6 +52,9 @@ const NOT_THERE: Duration = Duration::from_secs(25);
 
 /// A new token that is not believed so many times in a row means that the credential is dead.
 const MISTRUSTED: u32 = 3;
+
+/// Whoever has had a place for so long goes to the end of the queue.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// So many seconds' worth may be asked of Google at once.
 const BURST_SECONDS: f32 = 2.0;
@@ -148,7 +152,7 @@ async fn leave(app: &App, caller: &Caller, lease: &Lease, pause: Duration, troub
 
 impl<'a> Turn<'a> {
     async fn work(&mut self, stop: &CancellationToken) -> Result<()> {
-        let mut next = Next::Goes;
+        let (mut next, began) = (Next::Goes, Instant::now());
         while let Some(id) = self.due.pop_front() {
             if next == Next::Goes && !stop.is_cancelled() {
                 next = match self.bring(id).await {
@@ -158,6 +162,11 @@ impl<'a> Turn<'a> {
                     // Noted by now.
                     Err(Trouble::Google(_) | Trouble::NoCalendar) => Next::Ends,
                 };
+            }
+            // Others wait for a place.
+            if next == Next::Goes && began.elapsed() > LONGEST {
+                next = Next::Ends;
+                self.app.calendars.knock(self.caller.org);
             }
             if self.due.is_empty() || next == Next::Ends || stop.is_cancelled() {
                 let Some(more) = self.look_again(next == Next::Ends || stop.is_cancelled()).await? else {
@@ -191,7 +200,7 @@ impl<'a> Turn<'a> {
             Ok(Outcome::Unchanged) => self.note_unchanged(&task).await,
             Ok(Outcome::Removed) => self.note_removed(&task).await,
             Ok(Outcome::Failed(why)) => self.note_failed(&task, &why).await,
-            Ok(Outcome::NotThereYet) => self.note_later(&task, NOT_THERE, "EVENT_MISSING", Next::Goes).await,
+            Ok(Outcome::NotThereYet) => self.note_later(&task, NOT_THERE, EVENT_MISSING, Next::Goes).await,
             Err(Trouble::Google(failure)) => self.note_failure(&task, &failure).await,
             Err(Trouble::NoCalendar) => self.park("CALENDAR_MISSING").await,
             Err(trouble) => Err(trouble),
@@ -202,7 +211,7 @@ impl<'a> Turn<'a> {
     async fn task(&mut self, id: AppointmentId) -> Result<Option<Task>, Trouble> {
         let mut tx = self.begin().await?;
         let calendar = self.lease.calendar;
-        let mut task = steps::task(&mut tx, calendar, id, self.lease.choices.details).await?;
+        let mut task = steps::task(&mut tx, calendar, id).await?;
         if let Some(task) = &mut task
             && (task.belongs == Belongs::Here || task.is_known)
             && (!task.is_known || task.event_id.is_none())
@@ -212,9 +221,9 @@ impl<'a> Turn<'a> {
             (task.is_known, task.event_id) = (true, Some(event_id));
         }
         if let Some(task) = &task
-            && let Some(deletion) = task.doubtful()
+            && let Some(asked) = task.to_be_asked()
         {
-            steps::doubt(&mut tx, id, deletion).await?;
+            steps::ask(&mut tx, id, asked).await?;
         }
         tx.commit().await?;
         Ok(task)
@@ -235,7 +244,7 @@ impl<'a> Turn<'a> {
     async fn note_written(&mut self, task: &Task, written: &Written) -> Result<Next, Trouble> {
         let now = self.app.clock.now();
         let mut tx = self.begin().await?;
-        let is_last = steps::written(&mut tx, task.appointment, task.version, written, now).await?;
+        let is_last = steps::written(&mut tx, task, written, now).await?;
         leases::succeeded(&mut tx, &self.lease, now).await?;
         tx.commit().await?;
         self.lease.failures = 0;
@@ -267,7 +276,7 @@ impl<'a> Turn<'a> {
         };
         let now = self.app.clock.now();
         let mut tx = self.begin().await?;
-        steps::written(&mut tx, task.appointment, task.version, &written, now).await?;
+        steps::written(&mut tx, task, &written, now).await?;
         tx.commit().await?;
         self.app.metrics.calendars.synced("unchanged", None);
         Ok(Next::Goes)
@@ -276,7 +285,7 @@ impl<'a> Turn<'a> {
     async fn note_removed(&mut self, task: &Task) -> Result<Next, Trouble> {
         let now = self.app.clock.now();
         let mut tx = self.begin().await?;
-        let is_last = steps::removed(&mut tx, task.appointment, task.version, task.belongs, now).await?;
+        let is_last = steps::removed(&mut tx, task, now).await?;
         if task.is_known {
             leases::succeeded(&mut tx, &self.lease, now).await?;
         }
@@ -298,7 +307,7 @@ impl<'a> Turn<'a> {
     async fn note_failed(&mut self, task: &Task, why: &str) -> Result<Next, Trouble> {
         tracing::warn!(appointment.id = %task.appointment, why, "an appointment cannot be brought into its calendar");
         let mut tx = self.begin().await?;
-        steps::failed(&mut tx, task.appointment, task.version, why).await?;
+        steps::failed(&mut tx, task, why).await?;
         tx.commit().await?;
         self.app.metrics.calendars.synced("failed", None);
         self.tell_no_more(task, SyncStatus::Failed);

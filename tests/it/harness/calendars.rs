@@ -245,6 +245,8 @@ impl TestApp {
             values (
                 '{org}', '{org}', '{provider}', 'primary', false, false, false, 'ask', sha256('x'), 'x', 'x', now(), now()
             );
+            insert into calendar_left (org_id, calendar_id, appointment_id, event_id, generation)
+            select org_id, '{org}', appointment_id, 'x', 0 from calendar_sync where org_id = '{org}';
             insert into call (org_id, call_id, ended_at, created_at) values ('{org}', 'x', now(), now());
             update calendar_sync set due_at = now() where org_id = '{org}';
             "

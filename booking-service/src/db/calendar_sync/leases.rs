@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
-use sqlx::{FromRow as _, Row as _};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::super::{Db, TenantTx, row::RowExt as _};
 use crate::{
     domain::{
-        calendar::{CalendarChoices, CalendarKind, GoogleCalendarId},
+        calendar::{CalendarKind, GoogleCalendarId},
         ids::{CalendarId, OrgId},
     },
     error::Result,
@@ -27,8 +27,6 @@ pub struct Lease {
     pub calendar: CalendarId,
     /// As Google knows it.
     pub google_id: GoogleCalendarId,
-    /// What is written.
-    pub choices: CalendarChoices,
     /// How we are let in.
     pub kind: CalendarKind,
     /// What lets us in, as it is encrypted.
@@ -76,16 +74,14 @@ pub async fn organisations_with_work(db: &Db) -> Result<Vec<OrgId>> {
     .await?)
 }
 
-/// How many appointments are on their way, and for how many seconds the first has been due.
-pub async fn backlog(db: &Db) -> Result<(i64, f64)> {
-    Ok(sqlx::query_as(
-        "
-        select count(*), greatest(coalesce(extract(epoch from now() - min(due_at))::float8, 0), 0)
-        from calendar_sync where due_at is not null
-        ",
+/// How many appointments are on their way, and since when the first of them is.
+pub async fn backlog(db: &Db) -> Result<(i64, Option<Timestamp>)> {
+    let row = sqlx::query(
+        "select count(*), min(pending_since) as oldest from calendar_sync where due_at is not null",
     )
     .fetch_one(db.router())
-    .await?)
+    .await?;
+    Ok((row.try_get(0)?, row.optional_time("oldest")?))
 }
 
 /// Takes a calendar of this organisation that has something due and nobody writing to it.
@@ -109,8 +105,7 @@ pub async fn take(tx: &mut TenantTx, terms: Terms<'_>) -> Result<Option<Lease>> 
             limit 1
             for no key update skip locked
         )
-        returning c.calendar_id, c.google_calendar_id, c.kind, c.secret, c.failures, c.allowance,
-            c.shows_patient_name, c.shows_patient_phone, c.shows_service, c.deleted_events
+        returning c.calendar_id, c.google_calendar_id, c.kind, c.secret, c.failures, c.allowance
         ",
     )
     .bind(tx.org)
@@ -125,7 +120,6 @@ pub async fn take(tx: &mut TenantTx, terms: Terms<'_>) -> Result<Option<Lease>> 
     Ok(Some(Lease {
         calendar: row.try_get("calendar_id")?,
         google_id: row.parsed("google_calendar_id", |id| GoogleCalendarId::parse(id).ok())?,
-        choices: CalendarChoices::from_row(&row)?,
         kind: row.parsed("kind", CalendarKind::parse)?,
         secret: row.try_get("secret")?,
         failures: u32::try_from(row.try_get::<i32, _>("failures")?).unwrap_or_default(),

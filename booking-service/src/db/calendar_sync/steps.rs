@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
-use sqlx::Row as _;
+use sqlx::{FromRow as _, Row as _};
 
 use super::super::{TenantTx, row::RowExt as _};
 use crate::{
     domain::{
         appointment::State,
-        calendar::EventDetails,
+        calendar::{CalendarChoices, DeletedEvents},
         clinic,
+        dead_letter::EVENT_MISSING,
         event::{Event, Shown},
         ids::{AppointmentId, CalendarId},
     },
@@ -44,8 +45,14 @@ pub struct Task {
     pub content_hash: Option<Vec<u8>>,
     /// Whether its description was ours.
     pub described: bool,
-    /// Whether Google was asked to delete it: if it is gone, that was us.
-    pub deletion_asked: bool,
+    /// What Google was asked for, and nobody has heard the end of.
+    pub asked: Option<Asked>,
+    /// What becomes of it when a person deleted it.
+    pub deleted_events: DeletedEvents,
+    /// So many times in a row it was not there.
+    pub absences: i32,
+    /// When it was made due: if that has changed, it was made due again.
+    pub due_at: Timestamp,
     /// So many attempts have failed since it changed.
     pub attempts: i32,
     /// Since when the calendar lags behind.
@@ -53,12 +60,14 @@ pub struct Task {
 }
 
 impl Task {
-    /// Whether Google is going to be asked to delete the event, or to change it; `None`: neither.
-    pub fn doubtful(&self) -> Option<bool> {
+    /// What Google is going to be asked for, where that is not noted yet.
+    pub fn to_be_asked(&self) -> Option<Asked> {
         let shows = self.content_hash.as_deref() == Some(&self.event.hash());
         match self.belongs {
-            Belongs::Here if self.content_hash.is_some() && !shows => Some(false),
-            Belongs::Elsewhere | Belongs::Nowhere if self.is_known && !self.deletion_asked => Some(true),
+            Belongs::Here if self.content_hash.is_some() && !shows => Some(Asked::Change),
+            Belongs::Elsewhere | Belongs::Nowhere if self.is_known && self.asked != Some(Asked::Deletion) => {
+                Some(Asked::Deletion)
+            }
             Belongs::Here | Belongs::Elsewhere | Belongs::Nowhere => None,
         }
     }
@@ -73,6 +82,32 @@ pub enum Belongs {
     Elsewhere,
     /// In none.
     Nowhere,
+}
+
+/// What Google was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Another content.
+    Change,
+    /// No event.
+    Deletion,
+}
+
+impl Asked {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "change" => Some(Self::Change),
+            "deletion" => Some(Self::Deletion),
+            _ => None,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Change => "change",
+            Self::Deletion => "deletion",
+        }
+    }
 }
 
 /// An event as it is known now.
@@ -108,18 +143,16 @@ pub async fn due(tx: &mut TenantTx, calendar: CalendarId, limit: i64) -> Result<
 }
 
 /// What is to be done about an appointment, as it is now. `None`: nothing any more.
-pub async fn task(
-    tx: &mut TenantTx,
-    calendar: CalendarId,
-    id: AppointmentId,
-    details: EventDetails,
-) -> Result<Option<Task>> {
+pub async fn task(tx: &mut TenantTx, calendar: CalendarId, id: AppointmentId) -> Result<Option<Task>> {
     let row = sqlx::query(
         "
-        select s.version, s.wanted_calendar_id, s.calendar_id, s.event_id, s.generation, s.etag, s.content_hash, s.described, s.deletion_asked,
+        select s.version, s.wanted_calendar_id, s.calendar_id, s.event_id, s.generation, s.etag, s.content_hash, s.described, s.asked, s.absences, s.due_at,
             s.attempts, s.pending_since, a.state, a.starts_at, a.ends_at, a.service_text, c.name as clinic_name, c.time_zone,
-            t.name as patient_name, t.phone as patient_phone
+            t.name as patient_name, t.phone as patient_phone,
+            k.shows_patient_name, k.shows_patient_phone, k.shows_service, k.deleted_events
         from calendar_sync s
+        -- As it is chosen now.
+        join calendar k on k.org_id = s.org_id and k.calendar_id = $3
         join appointment a on a.org_id = s.org_id and a.appointment_id = s.appointment_id
         join clinic c on c.org_id = a.org_id and c.clinic_id = a.clinic_id
         left join patient t on t.org_id = a.org_id and t.patient_id = a.patient_id
@@ -132,6 +165,8 @@ pub async fn task(
     .fetch_optional(tx.conn())
     .await?;
     let Some(row) = row else { return Ok(None) };
+    let CalendarChoices { details, deleted_events } = CalendarChoices::from_row(&row)?;
+    let asked: Option<&str> = row.try_get("asked")?;
     let state: State = row.parsed("state", State::parse)?;
     let text = |column: &str| row.try_get::<Option<String>, _>(column);
     let (name, phone, service) = (text("patient_name")?, text("patient_phone")?, text("service_text")?);
@@ -161,7 +196,10 @@ pub async fn task(
         etag: row.try_get("etag")?,
         content_hash: row.try_get("content_hash")?,
         described: row.try_get("described")?,
-        deletion_asked: row.try_get("deletion_asked")?,
+        asked: asked.and_then(Asked::parse),
+        deleted_events,
+        absences: row.try_get("absences")?,
+        due_at: row.time("due_at")?,
         attempts: row.try_get("attempts")?,
         pending_since: row.optional_time("pending_since")?,
     }))
@@ -178,7 +216,7 @@ pub async fn intend(
     let noted = sqlx::query(
         "
         update calendar_sync
-        set calendar_id = $3, generation = $4, event_id = $5, etag = null, content_hash = null, deletion_asked = false
+        set calendar_id = $3, generation = $4, event_id = $5, etag = null, content_hash = null, asked = null
         where org_id = $1 and appointment_id = $2 and at_calendar_id = $3
         ",
     )
@@ -193,89 +231,78 @@ pub async fn intend(
     if noted.rows_affected() == 1 { Ok(()) } else { Err(Error::Busy(sqlx::Error::RowNotFound)) }
 }
 
-/// Notes that Google is going to be asked to change or to delete the event: until it is known what came of it, it has to be looked at.
-pub async fn doubt(tx: &mut TenantTx, id: AppointmentId, deletion: bool) -> Result<()> {
+/// Notes what Google is going to be asked for: until it is known what came of it, the event has to be looked at.
+pub async fn ask(tx: &mut TenantTx, id: AppointmentId, asked: Asked) -> Result<()> {
     sqlx::query(
-        "
-        update calendar_sync set content_hash = null, deletion_asked = deletion_asked or $3
-        where org_id = $1 and appointment_id = $2
-        ",
+        "update calendar_sync set content_hash = null, asked = $3 where org_id = $1 and appointment_id = $2",
     )
     .bind(tx.org)
     .bind(id)
-    .bind(deletion)
+    .bind(asked.as_str())
     .execute(tx.conn())
     .await?;
     Ok(())
 }
 
-/// The calendar shows this version. If there is another one by now, it stays due. Tells whether it is the last one.
-pub async fn written(
-    tx: &mut TenantTx,
-    id: AppointmentId,
-    version: i64,
-    written: &Written,
-    at: Timestamp,
-) -> Result<bool> {
+/// The calendar shows this version. If there is another one by now, or somebody wants it looked at again, it stays due. Tells whether it
+/// does not.
+pub async fn written(tx: &mut TenantTx, task: &Task, written: &Written, at: Timestamp) -> Result<bool> {
     let Written { event_id, generation, etag, content_hash, described } = written;
     is_last(
         &sqlx::query(
             "
             update calendar_sync
-            set event_id = $4, generation = $5, etag = $6, content_hash = $7, described = $8,
-                deletion_asked = false, synced_version = $3, synced_at = $9,
+            set event_id = $4, generation = $5, etag = $6, described = $8,
+                content_hash = case when due_at = $10 then $7 end,
+                asked = null, absences = 0, synced_version = $3, synced_at = $9,
                 attempts = 0, retry_since = null, trouble = null,
-                state = case when version = $3 then 'synced' else 'pending' end,
-                due_at = case when version = $3 then null else due_at end,
-                pending_since = case when version = $3 then null else pending_since end
+                state = case when version = $3 and due_at = $10 then 'synced' else 'pending' end,
+                due_at = case when version = $3 and due_at = $10 then null else coalesce(due_at, now()) end,
+                pending_since = case when version = $3 and due_at = $10 then null else pending_since end
             where org_id = $1 and appointment_id = $2
-            returning version = $3
+            returning due_at is null
             ",
         )
         .bind(tx.org)
-        .bind(id)
-        .bind(version)
+        .bind(task.appointment)
+        .bind(task.version)
         .bind(event_id)
         .bind(generation)
         .bind(etag)
         .bind(&content_hash[..])
         .bind(described)
         .bind(at.to_sqlx())
+        .bind(task.due_at.to_sqlx())
         .fetch_one(tx.conn())
         .await?,
     )
 }
 
 /// The calendar shows nothing of it, as it should, and the id that it had is used up. Where it goes on to another calendar, it stays due.
-pub async fn removed(
-    tx: &mut TenantTx,
-    id: AppointmentId,
-    version: i64,
-    belongs: Belongs,
-    at: Timestamp,
-) -> Result<bool> {
+pub async fn removed(tx: &mut TenantTx, task: &Task, at: Timestamp) -> Result<bool> {
     is_last(
         &sqlx::query(
             "
             update calendar_sync
             set generation = generation + case when calendar_id is null then 0 else 1 end,
                 calendar_id = null, event_id = null, etag = null, content_hash = null, described = false,
-                deletion_asked = false,
+                asked = null, absences = 0,
                 attempts = 0, retry_since = null, trouble = null,
                 synced_version = case when $4 then synced_version else $3 end,
                 synced_at = case when $4 then synced_at else $5 end,
-                state = case when $4 or version <> $3 then 'pending' else 'synced' end,
-                due_at = case when $4 then now() when version <> $3 then due_at end,
-                pending_since = case when $4 or version <> $3 then pending_since end
+                state = case when $4 or version <> $3 or due_at <> $6 then 'pending' else 'synced' end,
+                due_at = case when $4 then now() when version <> $3 or due_at <> $6 then coalesce(due_at, now()) end,
+                pending_since = case when $4 or version <> $3 or due_at <> $6 then pending_since end
             where org_id = $1 and appointment_id = $2
-            returning version = $3 and not $4
+            returning due_at is null
             ",
         )
         .bind(tx.org)
-        .bind(id)
-        .bind(version)
-        .bind(belongs == Belongs::Elsewhere)
+        .bind(task.appointment)
+        .bind(task.version)
+        .bind(task.belongs == Belongs::Elsewhere)
         .bind(at.to_sqlx())
+        .bind(task.due_at.to_sqlx())
         .fetch_one(tx.conn())
         .await?,
     )
@@ -286,7 +313,7 @@ pub async fn later(tx: &mut TenantTx, id: AppointmentId, pause: Duration, troubl
     let row = sqlx::query(
         "
         update calendar_sync
-        set attempts = attempts + 1, trouble = $4, retry_since = coalesce(retry_since, now()),
+        set attempts = attempts + 1, trouble = $4, absences = case when $4 = $6 then absences + 1 else 0 end, retry_since = coalesce(retry_since, now()),
             state = case when retry_since < now() - make_interval(secs => $5) then 'failed' else 'pending' end,
             due_at = case when retry_since < now() - make_interval(secs => $5) then null
                 else now() + make_interval(secs => $3) end
@@ -299,23 +326,25 @@ pub async fn later(tx: &mut TenantTx, id: AppointmentId, pause: Duration, troubl
     .bind(pause.as_secs_f64())
     .bind(trouble)
     .bind(LONGEST_TRYING.as_secs_f64())
+    .bind(EVENT_MISSING)
     .fetch_one(tx.conn())
     .await?;
     Ok(row.try_get(0)?)
 }
 
 /// It will not work: somebody has to look. Unless it has changed meanwhile, which gives it another chance.
-pub async fn failed(tx: &mut TenantTx, id: AppointmentId, version: i64, trouble: &str) -> Result<()> {
+pub async fn failed(tx: &mut TenantTx, task: &Task, trouble: &str) -> Result<()> {
     sqlx::query(
         "
         update calendar_sync set state = 'failed', due_at = null, attempts = attempts + 1, trouble = $4
-        where org_id = $1 and appointment_id = $2 and version = $3
+        where org_id = $1 and appointment_id = $2 and version = $3 and due_at = $5
         ",
     )
     .bind(tx.org)
-    .bind(id)
-    .bind(version)
+    .bind(task.appointment)
+    .bind(task.version)
     .bind(trouble)
+    .bind(task.due_at.to_sqlx())
     .execute(tx.conn())
     .await?;
     Ok(())
