@@ -63,8 +63,8 @@ struct Worker {
     stop: CancellationToken,
     places: Arc<Semaphore>,
     turns: JoinSet<OrgId>,
-    /// Organisations that somebody knocked for, in the order of the first knocks.
-    queue: VecDeque<OrgId>,
+    /// Organisations that somebody knocked for, or that were found to have something due, in the order in which they came.
+    queue: VecDeque<(OrgId, bool)>,
     /// Organisations whose calendars are being written to by so many turns, and whether somebody knocked meanwhile.
     busy: HashMap<OrgId, (usize, bool)>,
     resting: HashMap<OrgId, Instant>,
@@ -77,20 +77,22 @@ impl Worker {
         count.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let stop = self.stop.clone();
         loop {
-            while let Ok(org) = door.try_recv() {
-                self.queue(org);
-            }
+            let places = self.places.clone();
             tokio::select! {
                 () = stop.cancelled() => break,
-                Some(org) = door.recv() => self.queue(org),
-                () = std::future::ready(()), if !self.queue.is_empty() => {
-                    if let Some(org) = self.queue.pop_front() {
-                        self.visit(org, true).await;
+                Some(org) = door.recv() => self.queue(org, true),
+                // Who comes next is known when there is a place: until then others may have come.
+                Ok(place) = places.acquire_owned(), if !self.queue.is_empty() => {
+                    while let Ok(org) = door.try_recv() {
+                        self.queue(org, true);
+                    }
+                    if let Some((org, knocked)) = self.queue.pop_front() {
+                        self.visit(org, knocked, place).await;
                     }
                 }
                 Some(ended) = self.turns.join_next() => {
                     if let Ok(org) = ended && self.has_ended(org) {
-                        self.app.calendars.knock(org);
+                        self.queue(org, true);
                     }
                 }
                 _ = look.tick() => self.look().await,
@@ -101,9 +103,10 @@ impl Worker {
     }
 
     /// However often somebody knocks, they wait once.
-    fn queue(&mut self, org: OrgId) {
-        if !self.queue.contains(&org) {
-            self.queue.push_back(org);
+    fn queue(&mut self, org: OrgId, knocked: bool) {
+        match self.queue.iter_mut().find(|(waiting, _)| *waiting == org) {
+            Some((_, before)) => *before |= knocked,
+            None => self.queue.push_back((org, knocked)),
         }
     }
 
@@ -125,7 +128,7 @@ impl Worker {
             Ok(found) => {
                 for org in found {
                     if !self.resting.contains_key(&org) {
-                        self.visit(org, false).await;
+                        self.queue(org, false);
                     }
                 }
             }
@@ -144,16 +147,11 @@ impl Worker {
     }
 
     /// Begins a turn for a calendar of the organisation that has something due. For the next one it waits at the end of the queue: others wait, too.
-    async fn visit(&mut self, org: OrgId, knocked: bool) {
-        let place = tokio::select! {
-            place = self.places.clone().acquire_owned() => place,
-            () = self.stop.cancelled() => return,
-        };
-        let Ok(place) = place else { return };
+    async fn visit(&mut self, org: OrgId, knocked: bool, place: OwnedSemaphorePermit) {
         match take(&self.app, org, !knocked).await {
             Ok(Some((lease, due))) => {
                 self.begin(org, lease, due, place);
-                self.app.calendars.knock(org);
+                self.queue(org, true);
             }
             Ok(None) => {
                 if let Some((_, knocked_meanwhile)) = self.busy.get_mut(&org) {

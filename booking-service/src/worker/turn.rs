@@ -346,7 +346,9 @@ impl<'a> Turn<'a> {
             Class::Quota => retry_after.unwrap_or_default().max(QUOTA.after(failures, spread)),
             Class::Misconfigured => MISCONFIGURED,
             // A token that was had just now is not believed. Google errs, too, and a person is asked for only when it stays so.
-            Class::Unauthorised if failures < MISTRUSTED => UNHEARD.after(failures, spread),
+            Class::Unauthorised if failures < MISTRUSTED || self.lease.trouble.as_ref() != Some(reason) => {
+                UNHEARD.after(failures, spread)
+            }
             Class::Unauthorised | Class::Reauthorise => return self.park(reason).await,
             Class::Missing | Class::Gone => {
                 return self.note_later(task, NOT_THERE, reason, Next::Goes).await;

@@ -33,6 +33,8 @@ pub struct Lease {
     pub secret: Vec<u8>,
     /// Google did not answer well the last so many times.
     pub failures: u32,
+    /// What was wrong the last time.
+    pub trouble: Option<String>,
     /// What may be asked of Google at once.
     pub allowance: f32,
     token: Uuid,
@@ -105,7 +107,7 @@ pub async fn take(tx: &mut TenantTx, terms: Terms<'_>) -> Result<Option<Lease>> 
             limit 1
             for no key update skip locked
         )
-        returning c.calendar_id, c.google_calendar_id, c.kind, c.secret, c.failures, c.allowance
+        returning c.calendar_id, c.google_calendar_id, c.kind, c.secret, c.failures, c.trouble, c.allowance
         ",
     )
     .bind(tx.org)
@@ -123,6 +125,7 @@ pub async fn take(tx: &mut TenantTx, terms: Terms<'_>) -> Result<Option<Lease>> 
         kind: row.parsed("kind", CalendarKind::parse)?,
         secret: row.try_get("secret")?,
         failures: u32::try_from(row.try_get::<i32, _>("failures")?).unwrap_or_default(),
+        trouble: row.try_get("trouble")?,
         allowance: row.try_get("allowance")?,
         token,
     }))
