@@ -106,6 +106,11 @@ impl Vault {
         Ok(body)
     }
 
+    /// Encrypts with the first key what was sealed for this place.
+    pub fn seal_anew(&self, sealed: &[u8], place: Place) -> Result<Vec<u8>> {
+        self.seal(&self.open(sealed, place)?, place)
+    }
+
     /// Whether it was encrypted with the first key.
     pub fn is_current(&self, sealed: &[u8]) -> bool {
         self.keys.first().is_some_and(|key| sealed.get(1..=KEY_ID_BYTES) == Some(&key.id))

@@ -330,7 +330,6 @@ async fn an_outage_of_the_calendar_is_none_of_bookings() {
     );
 }
 
-/// A second start of the same program reads what the first one wrote.
 #[tokio::test(flavor = "multi_thread")]
 async fn several_copies_share_the_work() {
     let google = idle().await;

@@ -6,7 +6,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::domain::{calendar::CalendarKind, patient::Email};
+use crate::{
+    domain::{calendar::CalendarKind, patient::Email},
+    vault::{Place, Vault},
+};
 
 /// What lets us in.
 #[derive(Clone, Debug)]
@@ -80,8 +83,8 @@ impl Credential {
         }
     }
 
-    /// As it is kept: a secret.
-    pub fn to_kept(&self) -> SecretString {
+    /// Encrypts it for its place.
+    pub fn seal(&self, vault: &Vault, place: Place) -> Result<Vec<u8>> {
         let kept = match self {
             Self::RefreshToken(token) => json!({ "refresh_token": token.expose_secret() }),
             Self::ServiceAccount(ServiceAccount { email, key_id, key: _, pem, subject }) => {
@@ -90,13 +93,14 @@ impl Credential {
                 } })
             }
         };
-        kept.to_string().into()
+        vault.seal(kept.to_string().as_bytes(), place)
     }
 
-    /// Reads what was kept.
-    pub fn from_kept(kept: &[u8]) -> Result<Self> {
+    /// Decrypts what was sealed for this place.
+    pub fn open(vault: &Vault, sealed: &[u8], place: Place) -> Result<Self> {
+        let kept = vault.open(sealed, place)?;
         // What is wrong is told without its text, which is a secret.
-        match serde_json::from_slice(kept).map_err(|_| anyhow::anyhow!("what was kept is no credential"))? {
+        match serde_json::from_slice(&kept).map_err(|_| anyhow::anyhow!("what was kept is no credential"))? {
             Kept::RefreshToken(token) => Ok(Self::RefreshToken(token.into())),
             Kept::ServiceAccount(file) => Ok(Self::ServiceAccount(ServiceAccount::from_file(file)?)),
         }

@@ -180,8 +180,7 @@ async fn connect(
         app.calendars.forget(other);
     }
     let place = calendars::place(caller.org, calendar.id);
-    let secret = app.keys.get().vault.seal(credential.to_kept().expose_secret().as_bytes(), place);
-    let secret = secret.map_err(Error::Internal)?;
+    let secret = credential.seal(&app.keys.get().vault, place).map_err(Error::Internal)?;
     let installation = &app.calendars.settings.installation;
     calendars::connect(&mut tx, &calendar, before.is_some(), &secret, installation).await?;
     calendar_sync::bring(&mut tx, provider, calendar.id, now).await?;

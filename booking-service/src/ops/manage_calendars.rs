@@ -108,8 +108,8 @@ pub async fn disconnect_calendar(app: &App, caller: &Caller, id: CalendarId) -> 
 }
 
 fn refresh_token(app: &App, caller: &Caller, id: CalendarId, sealed: &[u8]) -> Option<SecretString> {
-    let opened = app.keys.get().vault.open(sealed, calendars::place(caller.org, id)).ok()?;
-    match Credential::from_kept(&opened).ok()? {
+    let place = calendars::place(caller.org, id);
+    match Credential::open(&app.keys.get().vault, sealed, place).ok()? {
         Credential::RefreshToken(token) => Some(token),
         // The key is the clinic's, and not ours to end.
         Credential::ServiceAccount(_) => None,

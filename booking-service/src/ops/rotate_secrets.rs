@@ -51,8 +51,8 @@ async fn rotate_calendars(app: &App, org: OrgId) -> Result<usize> {
         for (id, secret) in page {
             let (vault, place) = (&app.keys.get().vault, calendars::place(org, id));
             if !vault.is_current(&secret) {
-                let anew = vault.open(&secret, place).and_then(|opened| vault.seal(&opened, place));
-                calendars::set_secret(&mut tx, id, &anew.map_err(Error::Internal)?).await?;
+                let anew = vault.seal_anew(&secret, place).map_err(Error::Internal)?;
+                calendars::set_secret(&mut tx, id, &anew).await?;
                 rotated += 1;
             }
         }
@@ -65,10 +65,7 @@ fn anew(vault: &Vault, org: OrgId, (id, secret, previous): &Secrets) -> Result<O
     if vault.is_current(secret) && previous.as_ref().is_none_or(|previous| vault.is_current(previous)) {
         return Ok(None);
     }
-    let again = |sealed: &[u8], column| {
-        let opened = vault.open(sealed, place(org, *id, column))?;
-        vault.seal(&opened, place(org, *id, column))
-    };
+    let again = |sealed: &[u8], column| vault.seal_anew(sealed, place(org, *id, column));
     let secret = again(secret, "secret").map_err(Error::Internal)?;
     let previous = previous.as_deref().map(|previous| again(previous, "previous_secret")).transpose();
     Ok(Some((*id, secret, previous.map_err(Error::Internal)?)))

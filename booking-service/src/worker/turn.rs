@@ -112,15 +112,19 @@ pub(super) async fn take(
     due: Vec<AppointmentId>,
 ) {
     let caller = Caller::system(org);
-    let opened = app.keys.get().vault.open(&lease.secret, calendars::place(org, lease.calendar));
-    let credential = opened.and_then(|kept| Credential::from_kept(&kept));
+    let place = calendars::place(org, lease.calendar);
+    let credential = Credential::open(&app.keys.get().vault, &lease.secret, place);
     let ends = Instant::now() + terms(app).length;
     let outcome = match credential {
         Ok(credential) => {
             let (lease, allowance) = (lease.clone(), (lease.allowance, Instant::now()));
             let mut turn =
                 Turn { app, caller, lease, credential, ends, allowance, is_renewed: false, due: due.into() };
-            turn.work(stop).await
+            match turn.work(stop).await {
+                Err(Trouble::Ours(error)) => Err(error),
+                // What is Google's is noted, and what was lost is somebody else's.
+                Ok(()) | Err(Trouble::LostLease | Trouble::Google(_) | Trouble::NoCalendar) => Ok(()),
+            }
         }
         Err(error) => {
             tracing::error!("the calendar's secret cannot be opened: {error:#}");
@@ -151,17 +155,11 @@ async fn leave(app: &App, caller: &Caller, lease: &Lease, pause: Duration, troub
 }
 
 impl<'a> Turn<'a> {
-    async fn work(&mut self, stop: &CancellationToken) -> Result<()> {
+    async fn work(&mut self, stop: &CancellationToken) -> Result<(), Trouble> {
         let (mut next, began) = (Next::Goes, Instant::now());
         while let Some(id) = self.due.pop_front() {
             if next == Next::Goes && !stop.is_cancelled() {
-                next = match self.bring(id).await {
-                    Ok(next) => next,
-                    Err(Trouble::LostLease) => return Ok(()),
-                    Err(Trouble::Ours(error)) => return Err(error),
-                    // Noted by now.
-                    Err(Trouble::Google(_) | Trouble::NoCalendar) => Next::Ends,
-                };
+                next = self.bring(id).await?;
             }
             // Others wait for a place.
             if next == Next::Goes && began.elapsed() > LONGEST {
@@ -179,17 +177,13 @@ impl<'a> Turn<'a> {
     }
 
     /// What else is due; when that is nothing, or nothing that we want to do now, others may have the calendar: `None`.
-    async fn look_again(&mut self, ends: bool) -> Result<Option<Vec<AppointmentId>>> {
-        let mut tx = self.app.db.worker_tx(&self.caller).await?;
-        if !leases::keep(&mut tx, &self.lease, terms(self.app)).await? {
-            return Ok(None);
-        }
+    async fn look_again(&mut self, ends: bool) -> Result<Option<Vec<AppointmentId>>, Trouble> {
+        let mut tx = self.begin().await?;
         let due = if ends { Vec::new() } else { steps::due(&mut tx, self.lease.calendar, PAGE).await? };
         if due.is_empty() {
             leases::give_back(&mut tx, &self.lease, self.left()).await?;
         }
         tx.commit().await?;
-        self.ends = Instant::now() + terms(self.app).length;
         Ok(Some(due).filter(|due| !due.is_empty()))
     }
 
@@ -446,9 +440,7 @@ impl<'a> Turn<'a> {
             // Kept before anything else is done: the old one may be void.
             self.credential = Credential::RefreshToken(refresh_token);
             let place = calendars::place(self.caller.org, id);
-            let kept = self.credential.to_kept();
-            let kept = secrecy::ExposeSecret::expose_secret(&kept).as_bytes();
-            let sealed = self.app.keys.get().vault.seal(kept, place).map_err(Error::Internal)?;
+            let sealed = self.credential.seal(&self.app.keys.get().vault, place).map_err(Error::Internal)?;
             let mut tx = self.begin().await?;
             calendars::set_secret(&mut tx, id, &sealed).await?;
             tx.commit().await?;

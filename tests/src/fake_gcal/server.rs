@@ -183,11 +183,6 @@ impl FakeGcal {
         self.state().faults.is_away = true;
     }
 
-    /// Each request takes so long.
-    pub fn set_latency(&self, latency: Duration) {
-        self.state().faults.latency = latency;
-    }
-
     /// Requests a minute of one user; 0: as many as they like.
     pub fn set_quota(&self, quota: usize) {
         self.state().quota = quota;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::super::{Db, TenantTx, row::RowExt as _};
 use crate::{
     domain::{
-        calendar::{CalendarKind, GoogleCalendarId},
+        calendar::GoogleCalendarId,
         ids::{CalendarId, OrgId},
     },
     error::Result,
@@ -27,8 +27,6 @@ pub struct Lease {
     pub calendar: CalendarId,
     /// As Google knows it.
     pub google_id: GoogleCalendarId,
-    /// How we are let in.
-    pub kind: CalendarKind,
     /// What lets us in, as it is encrypted.
     pub secret: Vec<u8>,
     /// Google did not answer well the last so many times.
@@ -107,7 +105,7 @@ pub async fn take(tx: &mut TenantTx, terms: Terms<'_>) -> Result<Option<Lease>> 
             limit 1
             for no key update skip locked
         )
-        returning c.calendar_id, c.google_calendar_id, c.kind, c.secret, c.failures, c.trouble, c.allowance
+        returning c.calendar_id, c.google_calendar_id, c.secret, c.failures, c.trouble, c.allowance
         ",
     )
     .bind(tx.org)
@@ -122,7 +120,6 @@ pub async fn take(tx: &mut TenantTx, terms: Terms<'_>) -> Result<Option<Lease>> 
     Ok(Some(Lease {
         calendar: row.try_get("calendar_id")?,
         google_id: row.parsed("google_calendar_id", |id| GoogleCalendarId::parse(id).ok())?,
-        kind: row.parsed("kind", CalendarKind::parse)?,
         secret: row.try_get("secret")?,
         failures: u32::try_from(row.try_get::<i32, _>("failures")?).unwrap_or_default(),
         trouble: row.try_get("trouble")?,

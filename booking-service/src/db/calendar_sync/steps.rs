@@ -248,9 +248,8 @@ pub async fn ask(tx: &mut TenantTx, id: AppointmentId, asked: Asked) -> Result<(
 /// does not.
 pub async fn written(tx: &mut TenantTx, task: &Task, written: &Written, at: Timestamp) -> Result<bool> {
     let Written { event_id, generation, etag, content_hash, described } = written;
-    is_last(
-        &sqlx::query(
-            "
+    Ok(sqlx::query_scalar(
+        "
             update calendar_sync
             set event_id = $4, generation = $5, etag = $6, described = $8,
                 content_hash = case when due_at = $10 then $7 end,
@@ -262,26 +261,24 @@ pub async fn written(tx: &mut TenantTx, task: &Task, written: &Written, at: Time
             where org_id = $1 and appointment_id = $2
             returning due_at is null
             ",
-        )
-        .bind(tx.org)
-        .bind(task.appointment)
-        .bind(task.version)
-        .bind(event_id)
-        .bind(generation)
-        .bind(etag)
-        .bind(&content_hash[..])
-        .bind(described)
-        .bind(at.to_sqlx())
-        .bind(task.due_at.to_sqlx())
-        .fetch_one(tx.conn())
-        .await?,
     )
+    .bind(tx.org)
+    .bind(task.appointment)
+    .bind(task.version)
+    .bind(event_id)
+    .bind(generation)
+    .bind(etag)
+    .bind(&content_hash[..])
+    .bind(described)
+    .bind(at.to_sqlx())
+    .bind(task.due_at.to_sqlx())
+    .fetch_one(tx.conn())
+    .await?)
 }
 
 /// The calendar shows nothing of it, as it should, and the id that it had is used up. Where it goes on to another calendar, it stays due.
 pub async fn removed(tx: &mut TenantTx, task: &Task, at: Timestamp) -> Result<bool> {
-    is_last(
-        &sqlx::query(
+    Ok(sqlx::query_scalar(
             "
             update calendar_sync
             set generation = generation + case when calendar_id is null then 0 else 1 end,
@@ -304,13 +301,12 @@ pub async fn removed(tx: &mut TenantTx, task: &Task, at: Timestamp) -> Result<bo
         .bind(at.to_sqlx())
         .bind(task.due_at.to_sqlx())
         .fetch_one(tx.conn())
-        .await?,
-    )
+        .await?)
 }
 
 /// It did not work; it is tried again after a pause, unless it was tried for too long. Tells whether it will be.
 pub async fn later(tx: &mut TenantTx, id: AppointmentId, pause: Duration, trouble: &str) -> Result<bool> {
-    let row = sqlx::query(
+    Ok(sqlx::query_scalar(
         "
         update calendar_sync
         set attempts = attempts + 1, trouble = $4, absences = case when $4 = $6 then absences + 1 else 0 end, retry_since = coalesce(retry_since, now()),
@@ -328,8 +324,7 @@ pub async fn later(tx: &mut TenantTx, id: AppointmentId, pause: Duration, troubl
     .bind(LONGEST_TRYING.as_secs_f64())
     .bind(EVENT_MISSING)
     .fetch_one(tx.conn())
-    .await?;
-    Ok(row.try_get(0)?)
+    .await?)
 }
 
 /// It will not work: somebody has to look. Unless it has changed meanwhile, which gives it another chance.
@@ -348,8 +343,4 @@ pub async fn failed(tx: &mut TenantTx, task: &Task, trouble: &str) -> Result<()>
     .execute(tx.conn())
     .await?;
     Ok(())
-}
-
-fn is_last(row: &sqlx::postgres::PgRow) -> Result<bool> {
-    Ok(row.try_get::<bool, _>(0)?)
 }
