@@ -63,9 +63,13 @@ const ALWAYS: [&str; 2] = [GET_CALLER.name, RECORD_CALL_EVENT.name];
 /// What the scope of a machine's credential can name.
 const TOOLS: &[Tool] = &[
     Tool { name: "check_availability", rpcs: &["CheckSlot", "SearchSlots"] },
+    Tool { name: "hold_slot", rpcs: &["HoldSlot", "ReleaseHold"] },
     Tool { name: "book_appointment", rpcs: &["BookAppointment"] },
     Tool { name: "find_appointments", rpcs: &["ListAppointments", "GetAppointment"] },
+    Tool { name: "reschedule_appointment", rpcs: &["RescheduleAppointment"] },
     Tool { name: "cancel_appointment", rpcs: &["CancelAppointment"] },
+    Tool { name: "lookup_patient", rpcs: &["SearchPatients"] },
+    Tool { name: "describe_clinic", rpcs: &["DescribeClinic"] },
 ];
 
 /// The names of the tools.
@@ -75,6 +79,8 @@ pub fn tools() -> impl Iterator<Item = &'static str> {
 
 const ANYBODY: Door = Door::Open;
 const MEMBERS: Door = Door::Roles(&[Role::Admin, Role::Staff, Role::Provider, Role::Agent]);
+const PEOPLE: Door = Door::Roles(&[Role::Admin, Role::Staff, Role::Provider]);
+const DESK: Door = Door::Roles(&[Role::Admin, Role::Staff]);
 const ADMINS: Door = Door::Roles(&[Role::Admin]);
 
 macro_rules! rpcs {
@@ -91,6 +97,12 @@ rpcs! {
     GET_APPOINTMENT = "GetAppointment": MEMBERS;
     LIST_APPOINTMENTS = "ListAppointments": MEMBERS;
     CANCEL_APPOINTMENT = "CancelAppointment": MEMBERS;
+    HOLD_SLOT = "HoldSlot": MEMBERS;
+    RELEASE_HOLD = "ReleaseHold": MEMBERS;
+    RESCHEDULE_APPOINTMENT = "RescheduleAppointment": MEMBERS;
+    CONFIRM_APPOINTMENT = "ConfirmAppointment": MEMBERS;
+    COMPLETE_APPOINTMENT = "CompleteAppointment": PEOPLE;
+    MARK_NO_SHOW = "MarkNoShow": PEOPLE;
 
     CHECK_SLOT = "CheckSlot": MEMBERS;
     SEARCH_SLOTS = "SearchSlots": MEMBERS;
@@ -102,6 +114,28 @@ rpcs! {
     GET_PROVIDER = "GetProvider": MEMBERS;
     LIST_PROVIDERS = "ListProviders": MEMBERS;
     ASSIGN_PROVIDER = "AssignProvider": ADMINS;
+    UPDATE_CLINIC = "UpdateClinic": ADMINS;
+    ARCHIVE_CLINIC = "ArchiveClinic": ADMINS;
+    DESCRIBE_CLINIC = "DescribeClinic": MEMBERS;
+    UPDATE_PROVIDER = "UpdateProvider": ADMINS;
+    ARCHIVE_PROVIDER = "ArchiveProvider": ADMINS;
+    UNASSIGN_PROVIDER = "UnassignProvider": ADMINS;
+    CREATE_SERVICE = "CreateService": ADMINS;
+    GET_SERVICE = "GetService": MEMBERS;
+    LIST_SERVICES = "ListServices": MEMBERS;
+    UPDATE_SERVICE = "UpdateService": ADMINS;
+    ARCHIVE_SERVICE = "ArchiveService": ADMINS;
+    GET_WORKING_HOURS = "GetWorkingHours": MEMBERS;
+    SET_WORKING_HOURS = "SetWorkingHours": DESK;
+    CREATE_ABSENCE = "CreateAbsence": DESK;
+    LIST_ABSENCES = "ListAbsences": PEOPLE;
+    UPDATE_ABSENCE = "UpdateAbsence": DESK;
+    ARCHIVE_ABSENCE = "ArchiveAbsence": DESK;
+    CREATE_PATIENT = "CreatePatient": PEOPLE;
+    GET_PATIENT = "GetPatient": PEOPLE;
+    UPDATE_PATIENT = "UpdatePatient": DESK;
+    ARCHIVE_PATIENT = "ArchivePatient": DESK;
+    SEARCH_PATIENTS = "SearchPatients": MEMBERS;
 
     SIGN_UP = "SignUp": ANYBODY;
     SIGN_IN = "SignIn": ANYBODY;
@@ -140,4 +174,5 @@ rpcs! {
 
     // The operator's, who is asked by nobody.
     CREATE_ORGANISATION = "CreateOrganisation": ADMINS;
+    IMPORT_CLINIC = "ImportClinic": ADMINS;
 }

@@ -160,6 +160,24 @@ impl Caller {
         self.request.call.as_ref()?.id.as_deref()
     }
 
+    /// Refuses to set rules aside, where a reason says that they should be, to whoever is not at the desk.
+    pub fn may_set_aside(&self, reason: Option<&str>) -> Result<()> {
+        if reason.is_none() || self.is_at_the_desk() { Ok(()) } else { Err(Error::RoleTooSmall) }
+    }
+
+    /// Whether they decide for the clinic, and not for themselves or for somebody on the telephone.
+    pub fn is_at_the_desk(&self) -> bool {
+        matches!(self.role, Role::Admin | Role::Staff) && !self.is_voice()
+    }
+
+    /// Whom an offer is made to: the telephone call, and where there is none, the credential.
+    pub fn holder(&self) -> String {
+        match self.call_id() {
+            Some(call) => format!("call:{call}"),
+            None => format!("credential:{}", self.subject),
+        }
+    }
+
     /// This request's key, where it has one.
     pub fn repeatable(&self, fingerprint: Fingerprint) -> Option<Repeatable<'_>> {
         self.request.idempotency_key.as_ref().map(|key| Repeatable { key, fingerprint })

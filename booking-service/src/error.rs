@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{appointment::State, slot::OpenSlot, spoken::Today, when::TimeProblem},
+    domain::{appointment::State, slot::OpenSlot, spoken::Today, timetable::SlotProblem, when::TimeProblem},
     google::failure::Failure,
 };
 
@@ -99,6 +99,53 @@ pub enum Error {
     #[error("the slot is taken")]
     SlotTaken(Vec<OpenSlot>),
 
+    /// Nobody has the slot, but it cannot be booked.
+    #[error("{}", not_bookable(*.problem))]
+    NotBookable {
+        /// Why not.
+        problem: SlotProblem,
+        /// What a client can use to form a sentence of its own.
+        facts: Vec<(&'static str, String)>,
+        /// What could be booked instead.
+        alternatives: Vec<OpenSlot>,
+    },
+
+    /// Nobody who was asked for offers the service there.
+    #[error("{0} is not offered there, or not by whom you asked for")]
+    ServiceNotOffered(String),
+
+    /// What was offered is offered no longer, or was offered to somebody else, or never.
+    #[error("the offer has expired; look again for what is free")]
+    OfferExpired,
+
+    /// The request names several slots that differ.
+    #[error("the offer or the hold is another slot than the one that is described")]
+    AmbiguousSlot,
+
+    /// The hold has run out.
+    #[error("the hold has expired; look again for what is free")]
+    HoldExpired,
+
+    /// The call keeps as many slots as one caller may.
+    #[error("this call holds {0} slots already; release one first")]
+    TooManyHolds(i64),
+
+    /// It is too late for a caller to change the visit.
+    #[error("callers can change a visit until {0} minutes before it begins")]
+    CutoffPassed(i64),
+
+    /// The visit has not begun.
+    #[error("the visit has not begun yet")]
+    NotBegun,
+
+    /// Somebody has changed the thing since it was read; the version that it has now.
+    #[error("it was changed since you read it; its version is {0} now")]
+    StaleVersion(i64),
+
+    /// Another service has the name.
+    #[error("another service has that name")]
+    NameInUse,
+
     /// The key was used for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,
@@ -170,6 +217,12 @@ pub enum Resource {
     Appointment,
     /// A provider.
     Provider,
+    /// A service.
+    Service,
+    /// A patient.
+    Patient,
+    /// A closure, or time off.
+    Absence,
     /// A user in the organisation.
     Profile,
     /// A member.
@@ -189,6 +242,9 @@ impl std::fmt::Display for Resource {
         f.write_str(match self {
             Self::Appointment => "appointment",
             Self::Provider => "provider",
+            Self::Service => "service",
+            Self::Patient => "patient",
+            Self::Absence => "absence",
             Self::Profile => "profile",
             Self::Member => "member",
             Self::AgentKey => "agent key",
@@ -227,6 +283,19 @@ fn time_problem(problem: TimeProblem) -> &'static str {
         TimeProblem::Repeated => {
             "the clocks are put back then, so that local time comes twice; give it with its offset"
         }
+    }
+}
+
+fn not_bookable(problem: SlotProblem) -> &'static str {
+    match problem {
+        SlotProblem::InvalidDuration => "the service does not take that long",
+        SlotProblem::TooSoon => "the time is too soon from now",
+        SlotProblem::TooFar => "the time is too far ahead",
+        SlotProblem::Closed => "the clinic is closed then",
+        SlotProblem::OutsideHours => "nobody works then",
+        SlotProblem::ProviderAway => "the provider is away then",
+        SlotProblem::Misaligned => "visits do not begin at that minute",
+        SlotProblem::Taken => "the slot is taken",
     }
 }
 

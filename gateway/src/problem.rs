@@ -203,7 +203,7 @@ impl From<Status> for Problem {
             .flat_map(|bad| &bad.field_violations)
             .map(|v| InvalidParam { name: argument(&v.field).to_owned(), reason: v.description.clone() })
             .collect();
-        let taken = slot_taken(&status);
+        let taken = alternatives(&status);
         let say = say::refusal(&reason, &metadata, &invalid_params, taken.as_deref().unwrap_or_default());
         // A message of a service that broke is for our logs.
         let detail = if http.is_server_error() { say.clone() } else { status.message().to_owned() };
@@ -231,7 +231,7 @@ fn argument(field: &str) -> &str {
         "patient.name" => "patient_name",
         "patient.phone" => "patient_phone",
         "patient.email" => "patient_email",
-        "service_text" => "service",
+        "service_text" | "slot.service_text" | "service_id" | "slot.service_id" => "service",
         "idempotency-key" => "Idempotency-Key",
         "expire_time" => "expires_at",
         "google_calendar_id" => "calendar_id",
@@ -239,9 +239,13 @@ fn argument(field: &str) -> &str {
     }
 }
 
-fn slot_taken(status: &Status) -> Option<Vec<pb::Slot>> {
+/// What could be booked instead, where the refusal says so: both details that do have the same form.
+fn alternatives(status: &Status) -> Option<Vec<pb::Slot>> {
     let packed = tonic_types::Status::decode(status.details()).ok()?;
-    let detail = packed.details.iter().find(|detail| detail.type_url.ends_with("/booking.v1.SlotTaken"))?;
+    let says = |url: &str| {
+        ["/booking.v1.SlotTaken", "/booking.v1.SlotNotBookable"].iter().any(|name| url.ends_with(name))
+    };
+    let detail = packed.details.iter().find(|detail| says(&detail.type_url))?;
     Some(pb::SlotTaken::decode(detail.value.as_slice()).ok()?.alternatives)
 }
 

@@ -16,7 +16,35 @@ pub(crate) fn refusal(
     let about = |key: &str| metadata.get(key).map(String::as_str).unwrap_or_default();
     let today = || format!("Today is {} at the clinic.", about("clinic_today"));
     match reason {
-        "SLOT_TAKEN" => taken(alternatives),
+        "SLOT_TAKEN" => instead("that time is taken", alternatives),
+        "CLOSED" => instead("the clinic is closed then", alternatives),
+        "OUTSIDE_HOURS" => instead("nobody works then", alternatives),
+        "PROVIDER_AWAY" => instead("the provider is away then", alternatives),
+        "TOO_SOON" => instead("that is too soon from now", alternatives),
+        "TOO_FAR" => instead("that is farther ahead than can be planned", alternatives),
+        "MISALIGNED" => {
+            instead(&format!("visits begin every {} minutes", about("grid_minutes")), alternatives)
+        }
+        "INVALID_DURATION" => {
+            let durations = about("durations_minutes").replace(", ", " or ");
+            instead(&format!("that service takes {durations} minutes"), alternatives)
+        }
+        "SERVICE_NOT_OFFERED" => {
+            format!("{} is not offered there, or not by that provider. Please ask what it should be instead.", about("service"))
+        }
+        "SERVICE_NOT_FOUND" => "There is no such service. Please ask what they come for, or have the clinic described.".into(),
+        "OFFER_EXPIRED" => "That offer has expired. Please look again for what is free.".into(),
+        "AMBIGUOUS_SLOT" => {
+            "The offer or the hold is another time than the one that was said with it. Please ask which one is meant, and give only that.".into()
+        }
+        "HOLD_EXPIRED" => "That time was kept for too long, and is not kept any more. Please look again for what is free.".into(),
+        "TOO_MANY_HOLDS" => "Several times are kept for this caller already. Please book one of them, or let them choose again later.".into(),
+        "CUTOFF_PASSED" => {
+            format!("It is too late to change that visit: it can be done until {} before it begins. Please let the caller speak with the clinic.", spoken_minutes(about("cutoff_minutes")))
+        }
+        "NOT_BEGUN" => "That visit has not begun yet.".into(),
+        "STALE_VERSION" => "Somebody else has just changed that. Please look at it again.".into(),
+        "NAME_IN_USE" => "That name is in use already.".into(),
         "START_IN_THE_PAST" => {
             format!("That time has passed already. {} Please give a time that is still to come.", today())
         }
@@ -62,6 +90,8 @@ pub(crate) fn refusal(
         | "AGENT_KEY_NOT_FOUND"
         | "WEBHOOK_CREDENTIAL_NOT_FOUND"
         | "CALENDAR_NOT_FOUND"
+        | "PATIENT_NOT_FOUND"
+        | "ABSENCE_NOT_FOUND"
         | "DEAD_LETTER_NOT_FOUND" => {
             "There is no such thing here.".into()
         }
@@ -138,32 +168,179 @@ pub(crate) fn cancelled(appointment: &pb::Appointment) -> String {
     )
 }
 
+/// A slot is kept.
+pub(crate) fn held(hold: &pb::Appointment) -> String {
+    format!(
+        "I am keeping {} with {} for some minutes. It is not booked yet. The hold's appointment_id, not to be read out: {}.",
+        hold.spoken_start_time, hold.provider_name, hold.id,
+    )
+}
+
+/// An appointment was moved.
+pub(crate) fn moved(appointment: &pb::Appointment) -> String {
+    format!(
+        "Moved: the appointment is now on {} with {}. The confirmation code is still {}.",
+        appointment.spoken_start_time,
+        appointment.provider_name,
+        spelled(&appointment.confirmation_code),
+    )
+}
+
+/// Who is known.
+pub(crate) fn patients(found: &[pb::PatientRecord]) -> String {
+    let names: Vec<&str> = found
+        .iter()
+        .filter_map(|record| record.patient.as_ref())
+        .map(|patient| patient.name.as_str())
+        .collect();
+    match names.as_slice() {
+        [] => "I find no patient with that number and name.".to_owned(),
+        [one] => format!("One patient is known: {one}."),
+        several => format!("{} patients are known: {}.", several.len(), list(several, "and")),
+    }
+}
+
+/// What callers ask of a clinic: all of it, for the model to choose from.
+pub(crate) fn clinic(found: &pb::DescribeClinicResponse) -> String {
+    let clinic = found.clinic.clone().unwrap_or_default();
+    let mut said = vec![format!("{}. Today is {} there.", clinic.name, found.spoken_today)];
+    let about = [("Address", &clinic.address), ("Telephone", &clinic.phone), ("Good to know", &clinic.about)];
+    let about = about.into_iter().filter(|(_, text)| !text.is_empty());
+    said.extend(about.map(|(what, text)| format!("{what}: {}.", text.trim_end_matches('.'))));
+    if !found.services.is_empty() {
+        let services: Vec<String> = found.services.iter().map(service).collect();
+        said.push(format!("Services: {}.", services.join("; ")));
+    }
+    let hours = |id: &str| found.working_hours.iter().find(|hours| hours.provider_id == id);
+    let provider = |provider: &pb::Provider| match hours(&provider.id) {
+        Some(hours) => format!("{} ({})", provider.name, week(hours)),
+        None => provider.name.clone(),
+    };
+    let providers: Vec<String> = found.providers.iter().map(provider).collect();
+    said.push(format!("Providers: {}.", providers.join("; ")));
+    let closure = |closure: &pb::Absence| {
+        let title = if closure.title.is_empty() { String::new() } else { format!(" ({})", closure.title) };
+        format!("from {} until {}{title}", closure.start.replace('T', " "), closure.end.replace('T', " "))
+    };
+    if !found.closures.is_empty() {
+        let closures: Vec<String> = found.closures.iter().map(closure).collect();
+        said.push(format!("Closed: {}.", closures.join("; ")));
+    }
+    said.join(" ")
+}
+
+/// "Cleaning: 30 or 45 minutes, 120 dollars".
+fn service(service: &pb::Service) -> String {
+    let minutes: Vec<String> = service.durations.iter().map(|d| (d.seconds / 60).to_string()).collect();
+    let minutes: Vec<&str> = minutes.iter().map(String::as_str).collect();
+    let price = if service.price.is_empty() { String::new() } else { format!(", {}", service.price) };
+    format!("{}: {} minutes{price}", service.name, list(&minutes, "or"))
+}
+
+/// "Monday to Thursday 09:00 to 12:00 and 13:00 to 17:00, Friday 09:00 to 12:00": days that are alike are said together.
+fn week(hours: &pb::WorkingHours) -> String {
+    let usual = hours.days.iter().filter(|day| day.day.ends_with("day"));
+    let mut runs: Vec<(&str, &str, String)> = Vec::new();
+    for day in usual {
+        let span = |span: &pb::DaySpan| format!("{} to {}", span.start, span.end);
+        let open: Vec<String> = day.open.iter().map(span).collect();
+        let open = open.join(" and ");
+        match runs.last_mut() {
+            Some((_, last, times)) if *times == open && follows(last, &day.day) => *last = &day.day,
+            _ => runs.push((&day.day, &day.day, open)),
+        }
+    }
+    let said = runs.iter().map(|(first, last, times)| {
+        let days =
+            if first == last { capital(first) } else { format!("{} to {}", capital(first), capital(last)) };
+        format!("{days} {times}")
+    });
+    said.collect::<Vec<_>>().join(", ")
+}
+
+fn follows(day: &str, next: &str) -> bool {
+    const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    let place = |day: &str| DAYS.iter().position(|known| *known == day);
+    place(day).zip(place(next)).is_some_and(|(day, next)| day + 1 == next)
+}
+
+fn capital(word: &str) -> String {
+    let (first, rest) = word.split_at_checked(1).unwrap_or_default();
+    first.to_uppercase() + rest
+}
+
 /// Whether a slot is free.
 pub(crate) fn availability(check: &pb::CheckSlotResponse) -> String {
     match &check.slot {
         Some(slot) if check.available => {
-            format!("Free: {} with {}. It is not booked yet.", slot.spoken_start_time, slot.provider_name)
+            let who = &slot.provider_name;
+            format!(
+                "Free: {} with {who}. It is not booked yet.{}",
+                slot.spoken_start_time,
+                offers(std::slice::from_ref(slot))
+            )
         }
-        _ => taken(&check.alternatives),
+        _ => instead(why(check.problem()), &check.alternatives),
     }
 }
 
-/// What is free on a day. All of it: the model has to choose among it, and mostly reads out a part.
+/// Why a slot cannot be booked, as the end of a sentence.
+fn why(problem: pb::SlotProblem) -> &'static str {
+    match problem {
+        pb::SlotProblem::InvalidDuration => "that service does not take so long",
+        pb::SlotProblem::TooSoon => "that is too soon from now",
+        pb::SlotProblem::TooFar => "that is farther ahead than can be planned",
+        pb::SlotProblem::Closed => "the clinic is closed then",
+        pb::SlotProblem::OutsideHours => "nobody works then",
+        pb::SlotProblem::ProviderAway => "the provider is away then",
+        pb::SlotProblem::Misaligned => "visits do not begin at that minute",
+        pb::SlotProblem::Taken | pb::SlotProblem::Unspecified => "that time is taken",
+    }
+}
+
+/// What is free. All of it: the model has to choose among it, and mostly reads out a part.
 pub(crate) fn free_on(found: &pb::SearchSlotsResponse) -> String {
     let day = &found.spoken_date;
     let Some(first) = found.slots.first() else {
+        let why = match found.problem() {
+            pb::SlotProblem::Taken | pb::SlotProblem::Unspecified => "everything is taken",
+            pb::SlotProblem::OutsideHours => "nobody works then, or not for so long",
+            other => why(other),
+        };
         return format!(
-            "I find no free time in the usual hours on {day}. Please ask for another day, or for a certain time."
+            "I find no free time on {day}: {why}. Please ask for another day, or for a certain time."
         );
     };
-    let times: Vec<&str> = found
-        .slots
-        .iter()
-        .map(|slot| slot.spoken_start_time.split_once(" at ").map_or("", |(_, time)| time))
-        .collect();
     let of_one = found.slots.iter().all(|slot| slot.provider_id == first.provider_id);
-    let with = if of_one { format!(" with {}", first.provider_name) } else { String::new() };
-    format!("Free on {day}{with}: {}. Nothing is booked yet.", list(&times, "and"))
+    let of_a_day = found.slots.iter().all(|slot| day_of(slot) == day_of(first));
+    let more = if found.more { " There is more." } else { "" };
+    let said = if of_a_day {
+        let times: Vec<&str> = found.slots.iter().map(time_of).collect();
+        let with = if of_one { format!(" with {}", first.provider_name) } else { String::new() };
+        format!("Free on {}{with}: {}.", day_of(first), list(&times, "and"))
+    } else {
+        format!("Free: {}.", times(&found.slots, "and", "; "))
+    };
+    format!("{said}{more} Nothing is booked yet.{}", offers(&found.slots))
+}
+
+fn day_of(slot: &pb::Slot) -> &str {
+    slot.spoken_start_time.split_once(" at ").map_or(&*slot.spoken_start_time, |(day, _)| day)
+}
+
+fn time_of(slot: &pb::Slot) -> &str {
+    slot.spoken_start_time.split_once(" at ").map_or("", |(_, time)| time)
+}
+
+/// What the slots are called, for the model to ask for one of them.
+fn offers(slots: &[pb::Slot]) -> String {
+    let codes: Vec<&str> = slots.iter().map(|slot| slot.offer_id.as_str()).collect();
+    match codes.as_slice() {
+        [] => String::new(),
+        codes if codes.iter().any(|code| code.is_empty()) => String::new(),
+        [one] => format!(" Its offer_id, not to be read out: {one}."),
+        several => format!(" Their offer_ids in this order, not to be read out: {}.", several.join(", ")),
+    }
 }
 
 /// What somebody has coming.
@@ -186,27 +363,37 @@ pub(crate) fn found(appointments: &[pb::Appointment], more: bool) -> String {
     }
 }
 
-fn taken(alternatives: &[pb::Slot]) -> String {
+/// Why a time cannot be had, and what can be.
+fn instead(why: &str, alternatives: &[pb::Slot]) -> String {
     if alternatives.is_empty() {
-        return "Not available: that time is taken, and nothing near it is free. Please ask for another day."
-            .into();
+        return format!("Not available: {why}, and nothing near it is free. Please ask for another day.");
     }
-    format!("Not available: that time is taken. The nearest free times are {}.", times(alternatives))
+    let times = times(alternatives, "or", "; or ");
+    format!("Not available: {why}. The nearest free times are {times}.{}", offers(alternatives))
 }
 
 /// "Tuesday, January 5, 2027 at 1 PM or 2 PM with Dr. Reyes; or Wednesday, …": each day is said once, and each name.
-fn times(slots: &[pb::Slot]) -> String {
+fn times(slots: &[pb::Slot], word: &str, between: &str) -> String {
     let mut groups: Vec<(&str, &str, Vec<&str>)> = Vec::new();
     for slot in slots {
-        let (day, time) = slot.spoken_start_time.split_once(" at ").unwrap_or((&slot.spoken_start_time, ""));
+        let (day, time) = (day_of(slot), time_of(slot));
         match groups.last_mut() {
             Some((d, who, times)) if *d == day && *who == slot.provider_name => times.push(time),
             _ => groups.push((day, &slot.provider_name, vec![time])),
         }
     }
     let spoken: Vec<String> =
-        groups.iter().map(|(day, who, times)| format!("{day} at {} with {who}", list(times, "or"))).collect();
-    spoken.join("; or ")
+        groups.iter().map(|(day, who, times)| format!("{day} at {} with {who}", list(times, word))).collect();
+    spoken.join(between)
+}
+
+/// "2 hours", "90 minutes".
+fn spoken_minutes(minutes: &str) -> String {
+    match minutes.parse::<u32>() {
+        Ok(60) => "an hour".to_owned(),
+        Ok(minutes) if minutes > 0 && minutes % 60 == 0 => format!("{} hours", minutes / 60),
+        _ => format!("{minutes} minutes"),
+    }
 }
 
 /// "a", "a or b", "a, b, or c".
@@ -244,7 +431,7 @@ mod tests {
             slot("Wednesday, January 6, 2027 at 9 AM", "Dr. Reyes"),
         ];
         assert_eq!(
-            times(&slots),
+            times(&slots, "or", "; or "),
             "Tuesday, January 5, 2027 at 1 PM or 2:30 PM with Dr. Reyes; or Wednesday, January 6, 2027 at 9 AM with Dr. Reyes"
         );
     }

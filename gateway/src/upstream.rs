@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use proto::booking::v1::{
     self as pb, appointment_service_client::AppointmentServiceClient,
-    availability_service_client::AvailabilityServiceClient, identity_service_client::IdentityServiceClient,
+    availability_service_client::AvailabilityServiceClient, clinic_service_client::ClinicServiceClient,
+    identity_service_client::IdentityServiceClient,
 };
 use rand::RngExt as _;
 use tonic::{
@@ -106,6 +107,50 @@ impl Upstream {
     ) -> Result<pb::BookAppointmentResponse, Status> {
         self.send(context, message, async |channel, request| {
             AppointmentServiceClient::new(channel).book_appointment(request).await
+        })
+        .await
+    }
+
+    pub(crate) async fn hold_slot(
+        &self,
+        context: &Context,
+        message: pb::HoldSlotRequest,
+    ) -> Result<pb::HoldSlotResponse, Status> {
+        self.send(context, message, async |channel, request| {
+            AppointmentServiceClient::new(channel).hold_slot(request).await
+        })
+        .await
+    }
+
+    pub(crate) async fn reschedule_appointment(
+        &self,
+        context: &Context,
+        message: pb::RescheduleAppointmentRequest,
+    ) -> Result<pb::RescheduleAppointmentResponse, Status> {
+        self.send(context, message, async |channel, request| {
+            AppointmentServiceClient::new(channel).reschedule_appointment(request).await
+        })
+        .await
+    }
+
+    pub(crate) async fn search_patients(
+        &self,
+        context: &Context,
+        message: pb::SearchPatientsRequest,
+    ) -> Result<pb::SearchPatientsResponse, Status> {
+        self.send(context, message, async |channel, request| {
+            ClinicServiceClient::new(channel).search_patients(request).await
+        })
+        .await
+    }
+
+    pub(crate) async fn describe_clinic(
+        &self,
+        context: &Context,
+        message: pb::DescribeClinicRequest,
+    ) -> Result<pb::DescribeClinicResponse, Status> {
+        self.send(context, message, async |channel, request| {
+            ClinicServiceClient::new(channel).describe_clinic(request).await
         })
         .await
     }

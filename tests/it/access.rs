@@ -21,7 +21,7 @@ use tonic_prost::ProstCodec;
 
 use crate::harness::{
     TestApp,
-    fixtures::{Clinic, booking, reason, slot},
+    fixtures::{Clinic, booking, minutes, reason, slot},
     people::unknown_webhook_credential,
     token, with_metadata, with_token,
 };
@@ -118,33 +118,65 @@ enum Need {
     Nothing,
     /// A credential.
     Credential,
+    /// One of a person's.
+    Person,
+    /// One of somebody's at the desk.
+    Desk,
     /// An administrator's.
     Admin,
+}
+
+impl Need {
+    /// The roles that are not enough.
+    fn too_small(self) -> &'static [Role] {
+        match self {
+            Self::Nothing | Self::Credential => &[],
+            Self::Person => &[Role::Agent],
+            Self::Desk => &[Role::Provider, Role::Agent],
+            Self::Admin => &[Role::Staff, Role::Provider, Role::Agent],
+        }
+    }
 }
 
 /// Every RPC, once; a new one has to be added here.
 const NEEDS: &[(&str, Need)] = &[
     ("AcceptInvitation", Need::Nothing),
+    ("ArchiveAbsence", Need::Desk),
+    ("ArchiveClinic", Need::Admin),
+    ("ArchivePatient", Need::Desk),
+    ("ArchiveProvider", Need::Admin),
+    ("ArchiveService", Need::Admin),
     ("AssignProvider", Need::Admin),
     ("BookAppointment", Need::Credential),
     ("CancelAppointment", Need::Credential),
     ("CheckSlot", Need::Credential),
+    ("CompleteAppointment", Need::Person),
     ("CompleteConnect", Need::Nothing),
+    ("ConfirmAppointment", Need::Credential),
     ("ConnectCalendar", Need::Admin),
+    ("CreateAbsence", Need::Desk),
     ("CreateAgentKey", Need::Admin),
     ("CreateClinic", Need::Admin),
+    ("CreatePatient", Need::Person),
     ("CreateProvider", Need::Admin),
+    ("CreateService", Need::Admin),
     ("CreateWebhookCredential", Need::Admin),
+    ("DescribeClinic", Need::Credential),
     ("DisconnectCalendar", Need::Admin),
     ("ExchangeWebhookSignature", Need::Nothing),
     ("GetAppointment", Need::Credential),
     ("GetCaller", Need::Credential),
     ("GetClinic", Need::Credential),
     ("GetJwks", Need::Nothing),
+    ("GetPatient", Need::Person),
     ("GetProfile", Need::Credential),
     ("GetProvider", Need::Credential),
+    ("GetService", Need::Credential),
     ("GetSyncStatus", Need::Admin),
+    ("GetWorkingHours", Need::Credential),
+    ("HoldSlot", Need::Credential),
     ("InviteMember", Need::Admin),
+    ("ListAbsences", Need::Person),
     ("ListAgentKeys", Need::Admin),
     ("ListAppointments", Need::Credential),
     ("ListAuditEvents", Need::Admin),
@@ -153,21 +185,33 @@ const NEEDS: &[(&str, Need)] = &[
     ("ListDeadLetters", Need::Admin),
     ("ListMembers", Need::Admin),
     ("ListProviders", Need::Credential),
+    ("ListServices", Need::Credential),
     ("ListWebhookCredentials", Need::Admin),
+    ("MarkNoShow", Need::Person),
     ("RecordCallEvent", Need::Credential),
     ("RefreshSession", Need::Nothing),
+    ("ReleaseHold", Need::Credential),
     ("RemoveMember", Need::Admin),
     ("RequeueDeadLetter", Need::Admin),
+    ("RescheduleAppointment", Need::Credential),
     ("ResyncCalendar", Need::Admin),
     ("RevokeAgentKey", Need::Admin),
     ("RevokeWebhookCredential", Need::Admin),
     ("RotateWebhookSecret", Need::Admin),
+    ("SearchPatients", Need::Credential),
     ("SearchSlots", Need::Credential),
+    ("SetWorkingHours", Need::Desk),
     ("SignIn", Need::Nothing),
     ("SignOut", Need::Nothing),
     ("SignUp", Need::Nothing),
+    ("UnassignProvider", Need::Admin),
+    ("UpdateAbsence", Need::Desk),
     ("UpdateCalendar", Need::Admin),
+    ("UpdateClinic", Need::Admin),
     ("UpdateMemberRole", Need::Admin),
+    ("UpdatePatient", Need::Desk),
+    ("UpdateProvider", Need::Admin),
+    ("UpdateService", Need::Admin),
 ];
 
 fn need_of(path: &str) -> Need {
@@ -182,7 +226,7 @@ async fn every_rpc_needs_what_the_table_says() {
     let rpcs = rpcs();
     assert_eq!(rpcs.len(), NEEDS.len(), "the table has RPCs that are not there");
     let before = app.count("select count(*) from audit where outcome = 'refused'").await;
-    let mut too_small = 0;
+    let mut too_small = 0_i64;
     for path in &rpcs {
         // With the empty message: an RPC that lets somebody in finds something wrong with it, or nothing.
         let outcome = async |credential: Option<&str>| {
@@ -202,21 +246,13 @@ async fn every_rpc_needs_what_the_table_says() {
                 // A credential changes nothing, a bad one neither.
                 assert_eq!((outcome(Some("nonsense")).await, admin), (alone.clone(), alone), "{path}");
             }
-            Need::Credential => {
+            need => {
                 assert!(let_in.contains(&admin.as_str()), "{path}: {admin}");
                 for role in [Role::Staff, Role::Provider, Role::Agent] {
-                    assert_eq!(outcome(Some(&token(clinic.org, role, false))).await, admin, "{path}");
-                }
-            }
-            Need::Admin => {
-                assert!(let_in.contains(&admin.as_str()), "{path}: {admin}");
-                for role in [Role::Staff, Role::Provider, Role::Agent] {
-                    assert_eq!(
-                        outcome(Some(&token(clinic.org, role, false))).await,
-                        "ROLE_TOO_SMALL",
-                        "{path}"
-                    );
-                    too_small += 1;
+                    let is_too_small = need.too_small().contains(&role);
+                    let expected = if is_too_small { "ROLE_TOO_SMALL" } else { admin.as_str() };
+                    assert_eq!(outcome(Some(&token(clinic.org, role, false))).await, expected, "{path}");
+                    too_small += i64::from(is_too_small);
                 }
             }
         }
@@ -233,7 +269,8 @@ async fn a_token_of_an_organisation_that_is_not_there_opens_nothing() {
     let request = with_token(&nobody, pb::GetCallerRequest {});
     let status = IdentityServiceClient::new(app.grpc.clone()).get_caller(request).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
-    let create = pb::CreateClinicRequest { name: "Oak".into(), time_zone: "UTC".into() };
+    let create =
+        pb::CreateClinicRequest { name: "Oak".into(), time_zone: "UTC".into(), ..Default::default() };
     let status = app.clinics().create_clinic(with_token(&nobody, create)).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
     assert_eq!(app.count("select count(*) from auth_failure").await, 2);
@@ -242,28 +279,53 @@ async fn a_token_of_an_organisation_that_is_not_there_opens_nothing() {
 /// What a stranger is told by each RPC, once for each thing that it can name.
 const TOLD: &[(&str, &str)] = &[
     ("AcceptInvitation", "names nothing"),
+    ("ArchiveAbsence", "ABSENCE_NOT_FOUND"),
+    ("ArchiveClinic", "CLINIC_FORBIDDEN"),
+    ("ArchivePatient", "PATIENT_NOT_FOUND"),
+    ("ArchiveProvider", "PROVIDER_NOT_FOUND"),
+    ("ArchiveService", "SERVICE_NOT_FOUND"),
     ("AssignProvider", "CLINIC_FORBIDDEN"),
     ("AssignProvider", "PROVIDER_NOT_FOUND"),
+    ("BookAppointment", "APPOINTMENT_NOT_FOUND"),
     ("BookAppointment", "CLINIC_FORBIDDEN"),
     ("BookAppointment", "PROVIDER_NOT_FOUND"),
+    ("BookAppointment", "SERVICE_NOT_FOUND"),
     ("CancelAppointment", "APPOINTMENT_NOT_FOUND"),
     ("CheckSlot", "CLINIC_FORBIDDEN"),
+    ("CheckSlot", "SERVICE_NOT_FOUND"),
+    ("CompleteAppointment", "APPOINTMENT_NOT_FOUND"),
     ("CompleteConnect", "names nothing"),
+    ("ConfirmAppointment", "APPOINTMENT_NOT_FOUND"),
     ("ConnectCalendar", "PROVIDER_NOT_FOUND"),
+    ("CreateAbsence", "CLINIC_FORBIDDEN"),
+    ("CreateAbsence", "PROVIDER_NOT_FOUND"),
     ("CreateAgentKey", "CLINIC_FORBIDDEN"),
     ("CreateClinic", "names nothing"),
+    ("CreatePatient", "CLINIC_FORBIDDEN"),
     ("CreateProvider", "CLINIC_FORBIDDEN"),
+    ("CreateService", "CLINIC_FORBIDDEN"),
+    ("CreateService", "PROVIDER_NOT_FOUND"),
     ("CreateWebhookCredential", "CLINIC_FORBIDDEN"),
+    ("DescribeClinic", "CLINIC_FORBIDDEN"),
     ("DisconnectCalendar", "CALENDAR_NOT_FOUND"),
     ("ExchangeWebhookSignature", "names nothing"),
     ("GetAppointment", "APPOINTMENT_NOT_FOUND"),
     ("GetCaller", "names nothing"),
     ("GetClinic", "CLINIC_FORBIDDEN"),
     ("GetJwks", "names nothing"),
+    ("GetPatient", "PATIENT_NOT_FOUND"),
     ("GetProfile", "names nothing"),
     ("GetProvider", "PROVIDER_NOT_FOUND"),
+    ("GetService", "SERVICE_NOT_FOUND"),
     ("GetSyncStatus", "CALENDAR_NOT_FOUND"),
+    ("GetWorkingHours", "CLINIC_FORBIDDEN"),
+    ("GetWorkingHours", "PROVIDER_NOT_FOUND"),
+    ("HoldSlot", "CLINIC_FORBIDDEN"),
+    ("HoldSlot", "PROVIDER_NOT_FOUND"),
+    ("HoldSlot", "SERVICE_NOT_FOUND"),
     ("InviteMember", "names nothing"),
+    ("ListAbsences", "CLINIC_FORBIDDEN"),
+    ("ListAbsences", "PROVIDER_NOT_FOUND"),
     ("ListAgentKeys", "names nothing"),
     ("ListAppointments", "CLINIC_FORBIDDEN"),
     ("ListAppointments", "PROVIDER_NOT_FOUND"),
@@ -273,22 +335,38 @@ const TOLD: &[(&str, &str)] = &[
     ("ListDeadLetters", "CALENDAR_NOT_FOUND"),
     ("ListMembers", "names nothing"),
     ("ListProviders", "CLINIC_FORBIDDEN"),
+    ("ListServices", "CLINIC_FORBIDDEN"),
     ("ListWebhookCredentials", "names nothing"),
+    ("MarkNoShow", "APPOINTMENT_NOT_FOUND"),
     ("RecordCallEvent", "names nothing"),
     ("RefreshSession", "names nothing"),
+    ("ReleaseHold", "APPOINTMENT_NOT_FOUND"),
     ("RemoveMember", "MEMBER_NOT_FOUND"),
     ("RequeueDeadLetter", "DEAD_LETTER_NOT_FOUND"),
+    ("RescheduleAppointment", "APPOINTMENT_NOT_FOUND"),
+    ("RescheduleAppointment", "PROVIDER_NOT_FOUND"),
     ("ResyncCalendar", "CALENDAR_NOT_FOUND"),
     ("RevokeAgentKey", "AGENT_KEY_NOT_FOUND"),
     ("RevokeWebhookCredential", "WEBHOOK_CREDENTIAL_NOT_FOUND"),
     ("RotateWebhookSecret", "WEBHOOK_CREDENTIAL_NOT_FOUND"),
+    ("SearchPatients", "names nothing"),
     ("SearchSlots", "CLINIC_FORBIDDEN"),
     ("SearchSlots", "PROVIDER_NOT_FOUND"),
+    ("SearchSlots", "SERVICE_NOT_FOUND"),
+    ("SetWorkingHours", "CLINIC_FORBIDDEN"),
+    ("SetWorkingHours", "PROVIDER_NOT_FOUND"),
     ("SignIn", "names nothing"),
     ("SignOut", "names nothing"),
     ("SignUp", "names nothing"),
+    ("UnassignProvider", "CLINIC_FORBIDDEN"),
+    ("UnassignProvider", "PROVIDER_NOT_FOUND"),
+    ("UpdateAbsence", "ABSENCE_NOT_FOUND"),
     ("UpdateCalendar", "CALENDAR_NOT_FOUND"),
+    ("UpdateClinic", "CLINIC_FORBIDDEN"),
     ("UpdateMemberRole", "MEMBER_NOT_FOUND"),
+    ("UpdatePatient", "PATIENT_NOT_FOUND"),
+    ("UpdateProvider", "PROVIDER_NOT_FOUND"),
+    ("UpdateService", "SERVICE_NOT_FOUND"),
 ];
 
 /// What every RPC answers when it is asked for another organisation's things, and for things that are not there.
@@ -312,6 +390,10 @@ async fn to_a_stranger_what_exists_is_as_what_does_not() {
         webhook: webhook.webhook_credential.unwrap().id,
         // As it is made for tests that need no Google.
         calendar: theirs.org.to_string(),
+        service: app.service(&theirs, "Cleaning", 30).await.id,
+        absence: app.closed(&theirs, "2027-07-01", "2027-07-02").await.id,
+        patient: their_appointment.patient.unwrap().id,
+        ours: app.book(&ours.admin, booking(&ours, TWO_PM)).await.unwrap().id,
     };
     app.something_for_calendars(&theirs).await;
     app.sql("update calendar_sync set state = 'failed', due_at = null").await;
@@ -322,6 +404,10 @@ async fn to_a_stranger_what_exists_is_as_what_does_not() {
         agent_key: AppointmentId::generate().to_string(),
         webhook: unknown_webhook_credential(&ours),
         calendar: AppointmentId::generate().to_string(),
+        service: AppointmentId::generate().to_string(),
+        absence: AppointmentId::generate().to_string(),
+        patient: AppointmentId::generate().to_string(),
+        ours: things.ours.clone(),
     };
     let not_there = outcomes(&app, &ours, &nowhere, &nothing).await;
     assert_eq!(there, not_there);
@@ -340,7 +426,7 @@ async fn to_a_stranger_what_exists_is_as_what_does_not() {
     assert_eq!(app.count("select count(*) from calendar where state = 'connected'").await, 1);
     assert_eq!(app.count("select count(*) from calendar_sync where state = 'failed'").await, 1);
     // Nothing of theirs has changed, and each attempt is on record, at home.
-    assert_eq!(app.count("select count(*) from appointment where state = 'booked'").await, 1);
+    assert_eq!(app.count("select count(*) from appointment where state = 'booked'").await, 2);
     let mut database = app.database.superuser().await;
     let attempts: Vec<(String, String, bool)> = sqlx::query_as(
         "select action, reason, resource_id is not null from audit where outcome = 'refused' and org_id = $1",
@@ -361,6 +447,11 @@ struct Things {
     agent_key: String,
     webhook: String,
     calendar: String,
+    service: String,
+    absence: String,
+    patient: String,
+    /// An appointment of whoever asks.
+    ours: String,
 }
 
 /// Each RPC, asked by `ours` for `theirs`, with the reason of the refusal.
@@ -390,6 +481,7 @@ async fn outcomes(app: &TestApp, ours: &Clinic, theirs: &Clinic, things: &Things
         "ListWebhookCredentials",
         "RecordCallEvent",
         "RefreshSession",
+        "SearchPatients",
         "SignIn",
         "SignOut",
         "SignUp",
@@ -397,6 +489,7 @@ async fn outcomes(app: &TestApp, ours: &Clinic, theirs: &Clinic, things: &Things
     let mut found: Vec<_> = names_nothing.into_iter().map(|rpc| (rpc, "names nothing".to_owned())).collect();
     found.extend(identity_outcomes(app, token, theirs, things).await);
     found.extend(calendar_outcomes(app, token, theirs, things).await);
+    found.extend(scheduling_outcomes(app, ours, theirs, things).await);
     let book = booking(theirs, TWO_PM);
     found.push(("BookAppointment", refused(appointments.book_appointment(with_token(token, book)).await)));
     let book = crate::harness::fixtures::booking_of(foreign_provider);
@@ -422,6 +515,7 @@ async fn outcomes(app: &TestApp, ours: &Clinic, theirs: &Clinic, things: &Things
             provider_id: provider.to_owned(),
             date: "2027-01-05".to_owned(),
             duration: None,
+            ..Default::default()
         };
         found.push(("SearchSlots", refused(availability.search_slots(with_token(token, search)).await)));
     }
@@ -439,6 +533,93 @@ async fn outcomes(app: &TestApp, ours: &Clinic, theirs: &Clinic, things: &Things
     found.push(("AssignProvider", refused(clinics.assign_provider(with_token(token, assign)).await)));
     found.sort();
     found.into_iter().map(|(rpc, reason)| (rpc.to_owned(), reason)).collect()
+}
+
+/// What is booked, and by which rules.
+async fn scheduling_outcomes(
+    app: &TestApp,
+    ours: &Clinic,
+    theirs: &Clinic,
+    things: &Things,
+) -> Vec<(&'static str, String)> {
+    let token = ours.admin.as_str();
+    let (mut clinics, mut appointments) = (app.clinics(), app.appointments());
+    let mut found = Vec::new();
+    // Calls an RPC of a client's with a message, and keeps its refusal.
+    macro_rules! ask {
+        ($client:ident.$rpc:ident($message:expr) as $name:literal) => {
+            found.push(($name, reason(&$client.$rpc(with_token(token, $message)).await.err().expect($name))))
+        };
+    }
+    let (clinic_id, provider_id) = (theirs.id.clone(), theirs.provider.clone());
+    let (service_id, absence_id) = (things.service.clone(), things.absence.clone());
+    let (patient_id, appointment_id) = (things.patient.clone(), things.appointment.clone());
+    let name = "Somebody".to_owned();
+    ask!(clinics.update_clinic(pb::UpdateClinicRequest { clinic_id: clinic_id.clone(), name: name.clone(), ..Default::default() }) as "UpdateClinic");
+    ask!(clinics.archive_clinic(pb::ArchiveClinicRequest { clinic_id: clinic_id.clone() }) as "ArchiveClinic");
+    ask!(clinics.describe_clinic(pb::DescribeClinicRequest { clinic_id: clinic_id.clone() }) as "DescribeClinic");
+    ask!(clinics.update_provider(pb::UpdateProviderRequest { provider_id: provider_id.clone(), name: name.clone(), version: 0 }) as "UpdateProvider");
+    ask!(clinics.archive_provider(pb::ArchiveProviderRequest { provider_id: provider_id.clone() }) as "ArchiveProvider");
+    ask!(clinics.list_services(pb::ListServicesRequest { clinic_id: clinic_id.clone(), ..Default::default() }) as "ListServices");
+    ask!(clinics.get_service(pb::GetServiceRequest { service_id: service_id.clone() }) as "GetService");
+    ask!(clinics.archive_service(pb::ArchiveServiceRequest { service_id: service_id.clone() }) as "ArchiveService");
+    ask!(clinics.archive_absence(pb::ArchiveAbsenceRequest { absence_id: absence_id.clone() }) as "ArchiveAbsence");
+    ask!(clinics.get_patient(pb::GetPatientRequest { patient_id: patient_id.clone() }) as "GetPatient");
+    ask!(clinics.archive_patient(pb::ArchivePatientRequest { patient_id: patient_id.clone() }) as "ArchivePatient");
+    let (start, end) = ("2027-01-05".to_owned(), "2027-01-06".to_owned());
+    ask!(clinics.update_absence(pb::UpdateAbsenceRequest { absence_id, start: start.clone(), end: end.clone(), ..Default::default() }) as "UpdateAbsence");
+    ask!(clinics.update_patient(pb::UpdatePatientRequest { patient_id, name: name.clone(), ..Default::default() }) as "UpdatePatient");
+    ask!(clinics.create_patient(pb::CreatePatientRequest { name: name.clone(), clinic_id: clinic_id.clone(), ..Default::default() }) as "CreatePatient");
+    let durations = vec![minutes(30)];
+    ask!(clinics.update_service(pb::UpdateServiceRequest { service_id: service_id.clone(), name: name.clone(), durations: durations.clone(), ..Default::default() }) as "UpdateService");
+    for (clinic_id, provider_id) in
+        [(clinic_id.clone(), ours.provider.clone()), (ours.id.clone(), provider_id.clone())]
+    {
+        let offers =
+            vec![pb::ServiceOffer { clinic_id: clinic_id.clone(), provider_id: provider_id.clone() }];
+        ask!(clinics.create_service(pb::CreateServiceRequest { name: name.clone(), durations: durations.clone(), offers, ..Default::default() }) as "CreateService");
+        let (c, p) = (|| clinic_id.clone(), || provider_id.clone());
+        ask!(clinics.unassign_provider(pb::UnassignProviderRequest { clinic_id: c(), provider_id: p() }) as "UnassignProvider");
+        ask!(clinics.get_working_hours(pb::GetWorkingHoursRequest { clinic_id: c(), provider_id: p() }) as "GetWorkingHours");
+        ask!(clinics.set_working_hours(pb::SetWorkingHoursRequest { clinic_id: c(), provider_id: p(), ..Default::default() }) as "SetWorkingHours");
+        let slot = pb::SlotChoice { clinic_id: c(), provider_id: p(), ..slot(ours, TWO_PM) };
+        let what = Some(pb::hold_slot_request::What::Slot(slot));
+        ask!(appointments.hold_slot(pb::HoldSlotRequest { what, ..Default::default() }) as "HoldSlot");
+    }
+    {
+        use pb::create_absence_request::Of as New;
+        use pb::list_absences_request::Of;
+        for of in [New::ClinicId(clinic_id.clone()), New::ProviderId(provider_id.clone())] {
+            ask!(clinics.create_absence(pb::CreateAbsenceRequest { of: Some(of), start: start.clone(), end: end.clone(), ..Default::default() }) as "CreateAbsence");
+        }
+        for of in [Of::ClinicId(clinic_id), Of::ProviderId(provider_id.clone())] {
+            ask!(clinics.list_absences(pb::ListAbsencesRequest { of: Some(of), ..Default::default() }) as "ListAbsences");
+        }
+    }
+    // Things of theirs in what would be ours.
+    let of_service = pb::SlotChoice { service_id: service_id.clone(), ..slot(ours, TWO_PM) };
+    let book = crate::harness::fixtures::booking_of(of_service.clone());
+    ask!(appointments.book_appointment(book.clone()) as "BookAppointment");
+    let what = Some(pb::book_appointment_request::What::AppointmentId(appointment_id.clone()));
+    ask!(appointments.book_appointment(pb::BookAppointmentRequest { what, ..book }) as "BookAppointment");
+    let what = Some(pb::hold_slot_request::What::Slot(of_service.clone()));
+    ask!(appointments.hold_slot(pb::HoldSlotRequest { what, ..Default::default() }) as "HoldSlot");
+    let mut availability = AvailabilityServiceClient::new(app.grpc.clone());
+    ask!(availability.check_slot(pb::CheckSlotRequest { slot: Some(of_service) }) as "CheckSlot");
+    ask!(availability.search_slots(pb::SearchSlotsRequest { clinic_id: ours.id.clone(), date: "2027-01-05".into(), service_id, ..Default::default() }) as "SearchSlots");
+    let to = |provider_id: &str| {
+        Some(pb::reschedule_appointment_request::To::Slot(pb::SlotChoice {
+            provider_id: provider_id.to_owned(),
+            ..slot(ours, TWO_PM)
+        }))
+    };
+    ask!(appointments.reschedule_appointment(pb::RescheduleAppointmentRequest { appointment_id: appointment_id.clone(), to: to(&ours.provider), ..Default::default() }) as "RescheduleAppointment");
+    ask!(appointments.reschedule_appointment(pb::RescheduleAppointmentRequest { appointment_id: things.ours.clone(), to: to(&provider_id), ..Default::default() }) as "RescheduleAppointment");
+    ask!(appointments.release_hold(pb::ReleaseHoldRequest { appointment_id: appointment_id.clone() }) as "ReleaseHold");
+    ask!(appointments.confirm_appointment(pb::ConfirmAppointmentRequest { appointment_id: appointment_id.clone(), ..Default::default() }) as "ConfirmAppointment");
+    ask!(appointments.complete_appointment(pb::CompleteAppointmentRequest { appointment_id: appointment_id.clone(), version: 0 }) as "CompleteAppointment");
+    ask!(appointments.mark_no_show(pb::MarkNoShowRequest { appointment_id, version: 0 }) as "MarkNoShow");
+    found
 }
 
 async fn calendar_outcomes(

@@ -9,7 +9,7 @@ use tonic::Code;
 
 use crate::harness::{
     TestApp,
-    fixtures::{Clinic, booking, direct_booking, instant, reason},
+    fixtures::{Clinic, before_offers, booking, direct_booking, instant, reason},
     with_token,
 };
 
@@ -48,6 +48,9 @@ async fn case_2_1_a_booking_is_stored_and_on_its_way_to_the_calendar() {
                 "patient_phone": null,
                 "scheduled_at": "2027-01-05T14:00:00.000Z",
                 "duration_minutes": 30,
+                "service_id": null,
+                "service": null,
+                "hold_expires_at": null,
                 "status": "booked",
                 "confirmation_code": code,
                 "created_at": created_at,
@@ -87,9 +90,18 @@ async fn case_2_2_an_overlapping_booking_is_a_conflict_and_the_first_stays() {
         app.post(Some(&clinic.admin), &direct_booking(&clinic, "2027-01-05T14:15:00Z")).await;
 
     assert_eq!(status, StatusCode::CONFLICT);
-    let slot = |start: &str, end: &str| {
+    let said = body["say"].as_str().unwrap().to_owned();
+    assert_eq!(
+        before_offers(&said),
+        "Not available: that time is taken. The nearest free times are Tuesday, January 5, 2027 at 9:30 AM, 10 AM, or 10:30 AM \
+         with Dr. Ana Reyes."
+    );
+    let offer = |place: usize| body["alternatives"][place]["offer_id"].as_str().unwrap();
+    let slot = |place: usize, start: &str, end: &str| {
+        assert_eq!(offer(place).len(), 4);
         json!({
-            "offer_id": "",
+            "offer_id": offer(place),
+            "service_id": null,
             "clinic_id": clinic.id,
             "provider_id": clinic.provider,
             "provider_name": "Dr. Ana Reyes",
@@ -107,13 +119,12 @@ async fn case_2_2_an_overlapping_booking_is_a_conflict_and_the_first_stays() {
             "detail": "the slot is taken",
             "code": "CONFLICT",
             "reason": "SLOT_TAKEN",
-            "say": "Not available: that time is taken. The nearest free times are Tuesday, January 5, 2027 at \
-                    9:30 AM, 10 AM, or 10:30 AM with Dr. Ana Reyes.",
+            "say": said,
             "request_id": body["request_id"],
             "alternatives": [
-                slot("2027-01-05T14:30:00.000Z", "2027-01-05T15:00:00.000Z"),
-                slot("2027-01-05T15:00:00.000Z", "2027-01-05T15:30:00.000Z"),
-                slot("2027-01-05T15:30:00.000Z", "2027-01-05T16:00:00.000Z"),
+                slot(0, "2027-01-05T14:30:00.000Z", "2027-01-05T15:00:00.000Z"),
+                slot(1, "2027-01-05T15:00:00.000Z", "2027-01-05T15:30:00.000Z"),
+                slot(2, "2027-01-05T15:30:00.000Z", "2027-01-05T16:00:00.000Z"),
             ],
         })
     );

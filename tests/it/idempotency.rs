@@ -215,7 +215,8 @@ async fn a_clinic_and_a_provider_are_made_once() {
     let clinic = app.clinic().await;
     let bearer = format!("Bearer {}", clinic.admin);
     let metadata = [("authorization", bearer.as_str()), ("idempotency-key", "key-1")];
-    let message = pb::CreateClinicRequest { name: "Oak".into(), time_zone: "UTC".into() };
+    let message =
+        pb::CreateClinicRequest { name: "Oak".into(), time_zone: "UTC".into(), ..Default::default() };
     let mut ids = Vec::new();
     for _ in 0..2 {
         let request = with_metadata(message.clone(), &metadata);

@@ -5,7 +5,9 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _, postgres::PgRow};
 use tests::{
     crowd,
-    statements::{BUSY, ENTER, FIND, GET, GET_BY_CODE, LIST, LIST_OF_NUMBER, MADE_IN_CALL, Statement, WRITE},
+    statements::{
+        AMEND, BUSY, ENTER, FIND, GET, GET_BY_CODE, LIST, LIST_OF_NUMBER, MADE_IN_CALL, Statement, WRITE,
+    },
 };
 
 use crate::harness::database::TestDatabase;
@@ -24,7 +26,7 @@ async fn run(connection: &mut PgConnection, sql: String) -> Vec<PgRow> {
 async fn prepared(database: &TestDatabase) -> PgConnection {
     let mut service = database.service_login().await;
     run(&mut service, format!("set app.org_id = {ORG}")).await;
-    for statement in [FIND, BUSY, ENTER, WRITE, MADE_IN_CALL, GET, GET_BY_CODE, LIST, LIST_OF_NUMBER] {
+    for statement in [FIND, BUSY, ENTER, WRITE, AMEND, MADE_IN_CALL, GET, GET_BY_CODE, LIST, LIST_OF_NUMBER] {
         run(&mut service, statement.prepare()).await;
     }
     service
@@ -91,6 +93,9 @@ const START: &str = "'2030-03-01 15:00Z'";
 const END: &str = "'2030-03-01 15:30Z'";
 const EARLIEST: &str = "'2030-02-28 15:00Z'";
 const LATEST: &str = "'9999-12-30 22:00Z'";
+const LOCAL_FROM: &str = "'2027-02-01 00:00'";
+const LOCAL_TO: &str = "'2027-04-01 00:00'";
+const SOME: &str = "'0c000000-0000-0000-0000-000000000077'";
 const NEW: &str = "'0d000000-0000-0000-0000-000000000001'";
 const NIL: &str = "'00000000-0000-0000-0000-000000000000'";
 const PATIENT: &str = "'0b000000-0000-0000-0000-000000000001'";
@@ -99,9 +104,9 @@ const HASH: &str = "decode(repeat('ab', 32), 'hex')";
 const NULL: &str = "null";
 
 const ASKED: &[(Statement, &[&str])] = &[
-    (FIND, &[ORG, CLINIC, PROVIDER, "10"]),
-    (FIND, &[ORG, NULL, NULL, "10"]),
-    (BUSY, &[ORG, SEVERAL, BUSY_START, BUSY_END, NOW, BUSY_EARLIEST]),
+    (FIND, &[ORG, CLINIC, ONE, "10", NULL, NULL, LOCAL_FROM, LOCAL_TO]),
+    (FIND, &[ORG, NULL, NULL, "10", NULL, "'cleaning'", LOCAL_FROM, LOCAL_TO]),
+    (BUSY, &[ORG, SEVERAL, BUSY_START, BUSY_END, NOW, BUSY_EARLIEST, NULL]),
     // A new patient, and room.
     (
         ENTER,
@@ -121,6 +126,7 @@ const ASKED: &[(Statement, &[&str])] = &[
             START,
             END,
             EARLIEST,
+            NULL,
         ],
     ),
     // A patient who is known, and no room.
@@ -142,13 +148,22 @@ const ASKED: &[(Statement, &[&str])] = &[
             BUSY_START,
             BUSY_END,
             BUSY_EARLIEST,
+            PROVIDER,
         ],
     ),
     (
         WRITE,
         &[
             ORG, SEVERAL, NOW, START, END, EARLIEST, NEW, CLINIC, PATIENT, "'KKKKKK'", NULL, NEW, "'call-x'",
-            "'me'", "'agent'", RPC, NULL,
+            "'me'", "'agent'", RPC, NULL, START, END, NULL, NULL, "'{}'", NULL,
+        ],
+    ),
+    // An appointment that is there, and room.
+    (
+        AMEND,
+        &[
+            ORG, SEVERAL, NOW, START, END, EARLIEST, SOME, CLINIC, PATIENT, START, END, NULL, NULL, "'{}'",
+            NEW, NULL, "'me'", "'agent'", RPC, NULL, NULL,
         ],
     ),
     (

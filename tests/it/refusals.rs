@@ -33,9 +33,11 @@ async fn all_wrong_fields_are_named_at_once() {
             provider_id: "reyes".into(),
             when: Some(When::LocalTime("2027-02-30T10:00".into())),
             duration: Some(minutes(0)),
+            ..Default::default()
         })),
         patient: Some(pb::PatientDetails { name: " ".into(), phone: "none".into(), email: "none".into() }),
         service_text: "x".repeat(201),
+        ..Default::default()
     };
     let status = app.book(&clinic.admin, wrong).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "INVALID_ARGUMENT"));

@@ -194,7 +194,19 @@ async fn the_tools_are_told_ready_to_be_created() {
     let url = format!("{}/api/vapi/tools", app.gateway);
     let tools: Vec<Value> = app.http.get(&url).send().await.unwrap().json().await.unwrap();
     let names: Vec<&str> = tools.iter().map(|tool| tool["function"]["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["check_availability", "book_appointment", "find_appointments", "cancel_appointment"]);
+    assert_eq!(
+        names,
+        [
+            "check_availability",
+            "hold_slot",
+            "book_appointment",
+            "find_appointments",
+            "reschedule_appointment",
+            "cancel_appointment",
+            "lookup_patient",
+            "describe_clinic"
+        ]
+    );
     assert!(tools.iter().all(|tool| tool["server"]["url"] == url.as_str() && tool["type"] == "function"));
 }
 

@@ -13,14 +13,17 @@ pub struct Statement {
 }
 
 /// Finds clinic and providers.
-pub const FIND: Statement =
-    Statement { name: "find", sql: places::FIND, types: &["uuid", "uuid", "uuid", "bigint"] };
+pub const FIND: Statement = Statement {
+    name: "find",
+    sql: places::FIND,
+    types: &["uuid", "uuid", "uuid[]", "bigint", "uuid", "text", "timestamp", "timestamp"],
+};
 
 /// Who is busy.
 pub const BUSY: Statement = Statement {
     name: "busy",
     sql: places::BUSY,
-    types: &["uuid", "uuid[]", "timestamptz", "timestamptz", "timestamptz", "timestamptz"],
+    types: &["uuid", "uuid[]", "timestamptz", "timestamptz", "timestamptz", "timestamptz", "uuid"],
 };
 
 /// The first half of a booking.
@@ -43,6 +46,7 @@ pub const ENTER: Statement = Statement {
         "timestamptz",
         "timestamptz",
         "timestamptz",
+        "uuid",
     ],
 };
 
@@ -63,6 +67,41 @@ pub const WRITE: Statement = Statement {
         "text",
         "text",
         "uuid",
+        "text",
+        "text",
+        "text",
+        "text",
+        "text",
+        "timestamptz",
+        "timestamptz",
+        "timestamptz",
+        "uuid",
+        "text",
+        "text",
+    ],
+};
+
+/// The second half, where there is a hold or an appointment already.
+pub const AMEND: Statement = Statement {
+    name: "amend",
+    sql: booking::AMEND,
+    types: &[
+        "uuid",
+        "uuid[]",
+        "timestamptz",
+        "timestamptz",
+        "timestamptz",
+        "timestamptz",
+        "uuid",
+        "uuid",
+        "uuid",
+        "timestamptz",
+        "timestamptz",
+        "uuid",
+        "text",
+        "text",
+        "uuid",
+        "text",
         "text",
         "text",
         "text",

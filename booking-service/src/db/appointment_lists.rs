@@ -43,8 +43,8 @@ macro_rules! list {
         select!(
             from
             "(
-            select a.org_id, a.appointment_id, a.clinic_id, a.provider_id, a.patient_id, a.starts_at, a.ends_at, a.state, a.hold_expires_at,
-                a.confirmation_code, a.service_text, a.created_at, a.updated_at, a.version
+            select a.org_id, a.appointment_id, a.clinic_id, a.provider_id, a.patient_id, a.starts_at, a.ends_at, a.block_from, a.block_to, a.state, a.hold_expires_at,
+                a.confirmation_code, a.service_id, a.service_text, a.metadata, a.call_id, a.cancel_reason, a.created_at, a.updated_at, a.version
             from "
             $from
             "
@@ -81,8 +81,8 @@ pub const LIST_OF_NUMBER: &str = list!(
     "
         patient who
         cross join lateral (
-            select a.org_id, a.appointment_id, a.clinic_id, a.provider_id, a.patient_id, a.starts_at, a.ends_at, a.state, a.hold_expires_at,
-                a.confirmation_code, a.service_text, a.created_at, a.updated_at, a.version
+            select a.org_id, a.appointment_id, a.clinic_id, a.provider_id, a.patient_id, a.starts_at, a.ends_at, a.block_from, a.block_to, a.state, a.hold_expires_at,
+                a.confirmation_code, a.service_id, a.service_text, a.metadata, a.call_id, a.cancel_reason, a.created_at, a.updated_at, a.version
             from appointment a
             where a.org_id = $1 and a.patient_id = who.patient_id
             offset 0

@@ -19,6 +19,8 @@ pub struct Entry<'a> {
     pub resource_id: Option<String>,
     /// The organisation that the request named, where it is another one.
     pub named_org_id: Option<String>,
+    /// Why a rule was set aside.
+    pub note: Option<String>,
 }
 
 impl<'a> Entry<'a> {
@@ -30,12 +32,26 @@ impl<'a> Entry<'a> {
             resource: Some(resource),
             resource_id: Some(id.to_string()),
             named_org_id: None,
+            note: None,
         }
     }
 
     /// Things of a kind were shown.
     pub fn listed(rpc: Rpc, resource: &'a str) -> Self {
-        Self { rpc, refused: None, resource: Some(resource), resource_id: None, named_org_id: None }
+        Self {
+            rpc,
+            refused: None,
+            resource: Some(resource),
+            resource_id: None,
+            named_org_id: None,
+            note: None,
+        }
+    }
+
+    /// The same, with why a rule was set aside.
+    #[must_use]
+    pub fn noting(self, note: Option<&str>) -> Self {
+        Self { note: note.map(str::to_owned), ..self }
     }
 
     /// An attempt at a thing was refused.
@@ -46,14 +62,14 @@ impl<'a> Entry<'a> {
 
 /// Writes the row; it counts when the transaction does.
 pub async fn insert(tx: &mut TenantTx, caller: &Caller, at: Timestamp, entry: Entry<'_>) -> Result<()> {
-    let Entry { rpc, refused, resource, resource_id, named_org_id } = entry;
+    let Entry { rpc, refused, resource, resource_id, named_org_id, note } = entry;
     sqlx::query(
         "
         insert into audit (
             org_id, audit_id, at, actor, actor_role, action, outcome, reason, resource, resource_id, request_id, call_id,
-            named_org_id
+            named_org_id, note
         )
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, left($10, 200), $11, $12, left($13, 200))
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, left($10, 200), $11, $12, left($13, 200), $14)
         ",
     )
     .bind(tx.org)
@@ -69,6 +85,7 @@ pub async fn insert(tx: &mut TenantTx, caller: &Caller, at: Timestamp, entry: En
     .bind(caller.request.id.as_deref())
     .bind(caller.call_id())
     .bind(named_org_id)
+    .bind(note)
     .execute(tx.conn())
     .await?;
     Ok(())

@@ -15,7 +15,7 @@ use crate::{
 macro_rules! columns {
     () => {
         "a.audit_id, a.at, a.actor, a.actor_role, a.action, a.outcome, a.reason, a.resource, a.resource_id, a.named_org_id, a.request_id,
-            a.call_id"
+            a.call_id, a.note"
     };
 }
 
@@ -36,6 +36,7 @@ impl FromRow<'_, PgRow> for AuditEvent {
             named_org_id: row.try_get("named_org_id")?,
             request_id: row.try_get("request_id")?,
             call_id: row.try_get("call_id")?,
+            note: row.try_get("note")?,
         })
     }
 }

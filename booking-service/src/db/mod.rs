@@ -1,6 +1,7 @@
 //! The way to Postgres: one file a table, and one for the lock recipe that crosses them.
 #![expect(clippy::disallowed_types, reason = "the one module that holds a pool")]
 
+pub mod absences;
 pub mod agent_keys;
 pub mod appointment_lists;
 pub mod appointments;
@@ -17,7 +18,10 @@ pub mod clinics;
 mod doubt;
 pub mod idempotency;
 pub mod invitations;
+mod json;
+pub mod offers;
 pub mod organisations;
+pub mod patients;
 pub mod places;
 mod pool;
 mod probes;
@@ -25,6 +29,8 @@ pub mod profiles;
 pub mod providers;
 pub mod refresh_tokens;
 mod row;
+pub mod schedules;
+pub mod services;
 pub mod users;
 pub mod webhook_credentials;
 

@@ -10,6 +10,7 @@ use crate::{
     domain::{
         clinic::ProviderRecord,
         ids::{ClinicId, ProviderId},
+        service::Offered,
     },
     error::Result,
 };
@@ -19,7 +20,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "
-            select p.provider_id, p.name, p.created_at,
+            select p.provider_id, p.name, p.created_at, p.version, p.archived_at,
                 array(
                     select cp.clinic_id from clinic_provider cp
                     where cp.org_id = p.org_id and cp.provider_id = p.provider_id
@@ -38,7 +39,9 @@ impl FromRow<'_, PgRow> for ProviderRecord {
             id: row.try_get("provider_id")?,
             name: row.try_get("name")?,
             clinics: row.try_get("clinics")?,
+            version: row.try_get("version")?,
             created_at: row.time("created_at")?,
+            archived_at: row.optional_time("archived_at")?,
         })
     }
 }
@@ -97,6 +100,101 @@ pub async fn lock(tx: &mut TenantTx, id: ProviderId) -> Result<()> {
     Ok(())
 }
 
+/// Renames a provider, and moves the version on; `false`: it is another one by now.
+pub async fn rename(tx: &mut TenantTx, id: ProviderId, name: &str, version: Option<i64>) -> Result<bool> {
+    let renamed = sqlx::query(
+        "
+        update provider set name = $3, version = version + 1
+        where org_id = $1 and provider_id = $2 and version = coalesce($4, version)
+        ",
+    )
+    .bind(tx.org)
+    .bind(id)
+    .bind(name)
+    .bind(version)
+    .execute(tx.conn())
+    .await?;
+    Ok(renamed.rows_affected() == 1)
+}
+
+/// From now on nobody can be booked with the provider.
+pub async fn archive(tx: &mut TenantTx, id: ProviderId, at: Timestamp) -> Result<()> {
+    sqlx::query(
+        "
+        update provider set archived_at = coalesce(archived_at, $3), version = version + 1
+        where org_id = $1 and provider_id = $2
+        ",
+    )
+    .bind(tx.org)
+    .bind(id)
+    .bind(at.to_sqlx())
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Which of these providers do not work where it is said.
+pub async fn not_there(tx: &mut TenantTx, offers: &[Offered]) -> Result<Vec<ProviderId>> {
+    let (clinics, providers): (Vec<ClinicId>, Vec<ProviderId>) =
+        offers.iter().map(|offered| (offered.clinic, offered.provider)).unzip();
+    Ok(sqlx::query_scalar(
+        "
+        select wanted.provider_id
+        from unnest($2::uuid[], $3::uuid[]) as wanted (clinic_id, provider_id)
+        where not exists (
+            select from clinic_provider cp
+            where cp.org_id = $1 and cp.clinic_id = wanted.clinic_id and cp.provider_id = wanted.provider_id
+        )
+        ",
+    )
+    .bind(tx.org)
+    .bind(clinics)
+    .bind(providers)
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+/// The provider works at the clinic no more, and offers nothing there.
+pub async fn unassign(tx: &mut TenantTx, id: ProviderId, clinic: ClinicId) -> Result<()> {
+    sqlx::query("delete from clinic_provider where org_id = $1 and provider_id = $2 and clinic_id = $3")
+        .bind(tx.org)
+        .bind(id)
+        .bind(clinic)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// What counts for these providers, or for all who work at the clinic, is about to change: waits until nobody is booking with them, and makes whoever
+/// has read the rules before read them again. In the order in which bookings lock.
+pub async fn rules_change(
+    tx: &mut TenantTx,
+    providers: &[ProviderId],
+    clinic: Option<ClinicId>,
+) -> Result<()> {
+    sqlx::query(
+        "
+        with locked as materialized (
+            select p.provider_id
+            from provider p
+            where p.org_id = $1 and (p.provider_id = any ($2) or p.provider_id in (
+                select cp.provider_id from clinic_provider cp where cp.org_id = $1 and cp.clinic_id = $3
+            ))
+            order by p.provider_id
+            for no key update of p
+        )
+        update provider set rules_version = rules_version + 1
+        where org_id = $1 and provider_id in (select provider_id from locked)
+        ",
+    )
+    .bind(tx.org)
+    .bind(providers)
+    .bind(clinic)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// With the clinics that the credential reaches; `None`: they work at none of them.
 fn as_far_as_reached(tx: &TenantTx, mut found: ProviderRecord) -> Option<ProviderRecord> {
     found.clinics.retain(|clinic| tx.scope.reaches(*clinic));
@@ -112,7 +210,7 @@ pub async fn list(
 ) -> Result<Vec<ProviderRecord>> {
     Ok(sqlx::query_as(select!(
         "
-        where p.org_id = $1 and p.provider_id > coalesce($3, '00000000-0000-0000-0000-000000000000')
+        where p.org_id = $1 and p.provider_id > coalesce($3, '00000000-0000-0000-0000-000000000000') and p.archived_at is null
             and ($2::uuid is null or exists (
                 select from clinic_provider cp
                 where cp.org_id = $1 and cp.clinic_id = $2 and cp.provider_id = p.provider_id

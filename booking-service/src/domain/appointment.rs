@@ -1,11 +1,12 @@
 //! An appointment and its life.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     clinic::Clinic,
     confirmation_code::ConfirmationCode,
-    ids::{AppointmentId, OrgId},
+    ids::{AppointmentId, OrgId, ServiceId},
+    metadata::Metadata,
     patient::Patient,
     slot::{Provider, Slot},
 };
@@ -25,14 +26,24 @@ pub struct Appointment {
     pub patient: Option<Patient>,
     /// When.
     pub slot: Slot,
+    /// What it takes of the provider's time.
+    pub block: (Timestamp, Timestamp),
     /// Where it is in its life.
     pub state: State,
     /// When a hold runs out.
     pub hold_expires_at: Option<Timestamp>,
     /// Proof for changing it.
     pub confirmation_code: ConfirmationCode,
+    /// The service: its id, and as it is spoken.
+    pub service: Option<(ServiceId, String)>,
     /// What the caller said they come for.
     pub service_text: Option<String>,
+    /// What the client keeps with it.
+    pub metadata: Metadata,
+    /// The telephone call in which it was made.
+    pub call: Option<String>,
+    /// Why it was called off.
+    pub cancel_reason: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -42,6 +53,24 @@ pub struct Appointment {
     /// Its way into the calendar.
     pub calendar: CalendarSync,
 }
+
+impl Appointment {
+    /// As it is at a moment: a hold that ran out is none, whether or not somebody has needed its slot since.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        match self.hold_expires_at {
+            Some(until) if until <= now => Self { state: State::Expired, hold_expires_at: None, ..self },
+            _ => self,
+        }
+    }
+}
+
+/// How long a hold keeps its slot; each sign of life of its call makes it last as long again, up to the longest.
+pub const HOLD: SignedDuration = SignedDuration::from_mins(5);
+/// Counted from when it was made.
+pub const LONGEST_HOLD: SignedDuration = SignedDuration::from_mins(15);
+/// So many slots one call may keep: a caller who wavers between two, and one to spare.
+pub const MOST_HOLDS: i64 = 3;
 
 /// Where an appointment is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +93,26 @@ pub enum State {
     Expired,
 }
 
-/// What ends an appointment's claim on its slot before the visit.
+/// What becomes of an appointment where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cancellation {
+pub enum Change {
+    /// The patient says again that they come.
+    Confirm,
+    /// It is called off; a hold is given up.
+    Cancel,
+    /// The visit took place.
+    Complete,
+    /// The patient did not come.
+    NoShow,
+}
+
+/// What a change comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
     /// It changes to this state.
     To(State),
-    /// It was called off before.
-    AlreadyDone,
+    /// It is so already.
+    Already,
 }
 
 impl State {
@@ -100,13 +142,20 @@ impl State {
         matches!(self, Self::Booked | Self::Confirmed | Self::Completed | Self::NoShow)
     }
 
-    /// What cancelling does in this state; `None` once the visit is over.
-    pub fn cancel(self) -> Option<Cancellation> {
-        match self {
-            Self::Held => Some(Cancellation::To(Self::Released)),
-            Self::Booked | Self::Confirmed => Some(Cancellation::To(Self::Cancelled)),
-            Self::Cancelled | Self::Released | Self::Expired => Some(Cancellation::AlreadyDone),
-            Self::Completed | Self::NoShow => None,
+    /// What a change comes to in this state; `None`: it is not allowed. The only place that says so.
+    pub fn after(self, change: Change) -> Option<Changed> {
+        use Changed::{Already, To};
+        match (change, self) {
+            (Change::Confirm, Self::Booked) => Some(To(Self::Confirmed)),
+            (Change::Cancel, Self::Held) => Some(To(Self::Released)),
+            (Change::Cancel, Self::Booked | Self::Confirmed) => Some(To(Self::Cancelled)),
+            (Change::Complete, Self::Booked | Self::Confirmed) => Some(To(Self::Completed)),
+            (Change::NoShow, Self::Booked | Self::Confirmed) => Some(To(Self::NoShow)),
+            (Change::Confirm, Self::Confirmed)
+            | (Change::Cancel, Self::Cancelled | Self::Released | Self::Expired)
+            | (Change::Complete, Self::Completed)
+            | (Change::NoShow, Self::NoShow) => Some(Already),
+            (Change::Confirm | Change::Cancel | Change::Complete | Change::NoShow, _) => None,
         }
     }
 

@@ -33,6 +33,8 @@ pub struct AuditEvent {
     pub request_id: Option<String>,
     /// The telephone call.
     pub call_id: Option<String>,
+    /// Why a rule was set aside.
+    pub note: Option<String>,
 }
 
 /// A digest over a row, its number, and all rows before it.
@@ -67,6 +69,7 @@ impl Link {
             named_org_id,
             request_id,
             call_id,
+            note,
         } = event;
         let mut hash = Sha256::new();
         hash.update(self.0);
@@ -83,6 +86,12 @@ impl Link {
             let text = text.as_deref().unwrap_or_default();
             hash.update(text.len().to_be_bytes());
             hash.update(text);
+        }
+        // Rows that were sealed before there were notes keep their links.
+        if let Some(note) = note {
+            hash.update([2]);
+            hash.update(note.len().to_be_bytes());
+            hash.update(note);
         }
         Self(hash.finalize().into())
     }

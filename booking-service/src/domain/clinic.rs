@@ -1,10 +1,12 @@
 //! Clinics and who works there.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::{
     ids::{ClinicId, ProviderId},
+    rules::Policy,
     spoken::Today,
+    text::Name,
 };
 
 /// A place where patients are seen.
@@ -16,15 +18,56 @@ pub struct Clinic {
     pub name: String,
     /// Its wall clock.
     pub zone: TimeZone,
+    /// Whose telephone numbers are written without a country code there: two letters (ISO 3166-1).
+    pub country: Option<String>,
+    /// How long before a visit a caller may still change it.
+    pub cutoff: Option<SignedDuration>,
     /// When it was added.
     pub created_at: Timestamp,
 }
 
 impl Clinic {
+    /// A new clinic, of which nothing else is said yet.
+    pub fn new(id: ClinicId, name: &Name, zone: TimeZone, created_at: Timestamp) -> Self {
+        Self { id, name: name.as_str().to_owned(), zone, country: None, cutoff: None, created_at }
+    }
+
     /// The day that `now` is there.
     pub fn today(&self, now: Timestamp) -> Today {
         Today::at(now, &self.zone)
     }
+}
+
+/// What is said of a clinic, and what counts there; all of it is given when it changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClinicDetails {
+    /// As it is spoken.
+    pub name: Name,
+    /// As for [`Clinic`].
+    pub country: Option<String>,
+    /// Where it is, as one says it.
+    pub address: Option<String>,
+    /// Its own number, as one says it.
+    pub phone: Option<String>,
+    /// What else callers ask for.
+    pub about: Option<String>,
+    /// What limits a start.
+    pub policy: Policy,
+    /// As for [`Clinic`].
+    pub cutoff: Option<SignedDuration>,
+}
+
+/// A clinic as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClinicRecord {
+    /// The clinic.
+    pub clinic: Clinic,
+    /// What is said of it, and what counts there.
+    pub details: ClinicDetails,
+    /// Rises with each change.
+    pub version: i64,
+    /// Since when nothing can be booked there any more.
+    pub archived_at: Option<Timestamp>,
 }
 
 /// Somebody whose time is booked, with all the clinics where they work.
@@ -36,8 +79,25 @@ pub struct ProviderRecord {
     pub name: String,
     /// Where they work.
     pub clinics: Vec<ClinicId>,
+    /// Rises with each change.
+    pub version: i64,
     /// When the provider was added.
     pub created_at: Timestamp,
+    /// Since when they cannot be booked any more.
+    pub archived_at: Option<Timestamp>,
+}
+
+/// Reads two letters of ISO 3166-1; `None` where there are none.
+pub fn country(text: &str) -> Result<Option<String>, String> {
+    let text = text.trim().to_uppercase();
+    let known = || text.parse::<phonenumber::country::Id>().is_ok();
+    if text.is_empty() {
+        Ok(None)
+    } else if known() {
+        Ok(Some(text))
+    } else {
+        Err("is not a country like US".to_owned())
+    }
 }
 
 /// Names that mean something else on each machine, or nothing.

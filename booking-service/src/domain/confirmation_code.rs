@@ -1,4 +1,4 @@
-//! The code that a patient is told: proof that an appointment is theirs.
+//! Short codes that are said over the telephone: the one that proves an appointment to be the patient's, and the one that names an offer.
 
 use std::{
     collections::VecDeque,
@@ -11,6 +11,43 @@ use rand::{RngExt as _, rng};
 const ALPHABET: &[u8; 19] = b"23456789CFHJKMNRWXY";
 
 const LENGTH: usize = 6;
+const OFFER_LENGTH: usize = 4;
+
+/// Four characters: what an offer is called during one call.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct OfferCode(String);
+
+impl OfferCode {
+    /// A new code.
+    pub fn generate() -> Self {
+        Self(random(OFFER_LENGTH))
+    }
+
+    /// Reads a code as people say and write it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        read(text, OFFER_LENGTH)
+            .map(Self)
+            .ok_or_else(|| "is not an offer: four characters, digits and letters".to_owned())
+    }
+
+    /// The code.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn random(length: usize) -> String {
+    let mut rng = rng();
+    (0..length).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())])).collect()
+}
+
+/// In any case, with spaces and dashes.
+fn read(text: &str, length: usize) -> Option<String> {
+    let bare = text.chars().filter(|c| !c.is_whitespace() && *c != '-');
+    let code: String = bare.map(|c| c.to_ascii_uppercase()).collect();
+    (code.len() == length && code.bytes().all(|byte| ALPHABET.contains(&byte))).then_some(code)
+}
 
 /// Six characters, unique within the organisation.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::Type)]
@@ -40,22 +77,13 @@ impl Codes {
 impl ConfirmationCode {
     /// A new code, from the system's secure generator: who could guess it could cancel the appointment.
     fn random() -> Self {
-        let mut rng = rng();
-        Self((0..LENGTH).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())])).collect())
+        Self(random(LENGTH))
     }
 
     /// Reads a code as people say and write it: any case, with spaces and dashes.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let code: String = text
-            .chars()
-            .filter(|c| !c.is_whitespace() && *c != '-')
-            .map(|c| c.to_ascii_uppercase())
-            .collect();
-        if code.len() == LENGTH && code.bytes().all(|byte| ALPHABET.contains(&byte)) {
-            Ok(Self(code))
-        } else {
-            Err("is not a confirmation code: six characters, digits and letters".to_owned())
-        }
+        let problem = || "is not a confirmation code: six characters, digits and letters".to_owned();
+        read(text, LENGTH).map(Self).ok_or_else(problem)
     }
 
     /// The code.

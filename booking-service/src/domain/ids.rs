@@ -65,6 +65,14 @@ id!(
     AppointmentId
 );
 id!(
+    /// What can be booked: a treatment.
+    ServiceId
+);
+id!(
+    /// A closure of a clinic, or time off of a provider.
+    AbsenceId
+);
+id!(
     /// A row of the audit.
     AuditId
 );

@@ -1,5 +1,6 @@
 //! The rules of booking and of who may: no I/O, no clock, no proto.
 
+pub mod absence;
 pub mod appointment;
 pub mod audit_event;
 pub mod backoff;
@@ -9,19 +10,25 @@ pub mod clinic;
 pub mod confirmation_code;
 pub mod dead_letter;
 pub mod event;
+pub mod hours;
 pub mod idempotency;
 pub mod ids;
 pub mod machine;
 pub mod member;
+pub mod metadata;
 pub mod opaque_key;
-pub mod openings;
 pub mod page;
+pub mod part_of_day;
 pub mod password;
 pub mod patient;
+pub mod rules;
 pub mod scope;
+pub mod service;
 pub mod signature_plan;
 pub mod slot;
 pub mod spoken;
 pub mod suggestions;
 pub mod text;
+pub mod timetable;
+pub mod wall_clock;
 pub mod when;

@@ -1,5 +1,6 @@
 //! Who comes.
 
+use jiff::{Timestamp, civil};
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::{
@@ -18,6 +19,14 @@ pub struct PatientDetails {
     pub email: Option<Email>,
 }
 
+impl PatientDetails {
+    /// The same, with the number in international form.
+    #[must_use]
+    pub fn in_country(&self, country: Option<&str>) -> Self {
+        Self { phone: self.phone.as_ref().map(|phone| phone.in_country(country)), ..self.clone() }
+    }
+}
+
 /// A patient as the organisation knows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patient {
@@ -29,6 +38,30 @@ pub struct Patient {
     pub phone: Option<String>,
     /// In lower case.
     pub email: Option<String>,
+}
+
+/// What is kept of a patient; all of it is given when it changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatientRecord {
+    /// Who.
+    pub details: PatientDetails,
+    /// When they were born.
+    pub birth_date: Option<civil::Date>,
+}
+
+/// A patient as they are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownPatient {
+    /// The patient.
+    pub patient: Patient,
+    /// When they were born.
+    pub birth_date: Option<civil::Date>,
+    /// Rises with each change.
+    pub version: i64,
+    /// When they first came.
+    pub created_at: Timestamp,
+    /// Since when they are found no more.
+    pub archived_at: Option<Timestamp>,
 }
 
 /// A telephone number without separators: 7 to 15 digits (ITU-T E.164), with a leading + where the country code was given.
@@ -48,6 +81,17 @@ impl Phone {
         } else {
             Err("is not a telephone number of 7 to 15 digits".to_owned())
         }
+    }
+
+    /// In international form (ITU-T E.164), as somebody in this country means it; what is no number there stays as it is.
+    #[must_use]
+    pub fn in_country(&self, country: Option<&str>) -> Self {
+        let country = country.and_then(|country| country.parse().ok());
+        let number = phonenumber::parse(country, &self.0).ok().filter(phonenumber::is_valid);
+        number.map_or_else(
+            || self.clone(),
+            |number| Self(number.format().mode(phonenumber::Mode::E164).to_string()),
+        )
     }
 
     /// The number.
@@ -90,6 +134,17 @@ mod tests {
     fn a_number_is_the_same_however_it_is_written() {
         assert_eq!(Phone::parse("+1 (212) 555-0142"), Phone::parse("+12125550142"));
         assert_eq!(Phone::parse("212.555.0142").unwrap().as_str(), "2125550142");
+    }
+
+    #[test]
+    fn a_number_without_a_country_code_is_of_the_clinics_country() {
+        let of = |text: &str, country| Phone::parse(text).unwrap().in_country(country).as_str().to_owned();
+        assert_eq!(of("(718) 555-0199", Some("US")), "+17185550199");
+        assert_eq!(of("030 901820", Some("DE")), "+4930901820");
+        assert_eq!(of("+17185550199", Some("DE")), "+17185550199");
+        // Nobody knows, or it is none.
+        assert_eq!(of("7185550199", None), "7185550199");
+        assert_eq!(of("1234567", Some("US")), "1234567");
     }
 
     #[test]

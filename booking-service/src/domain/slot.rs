@@ -3,7 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    ids::{ClinicId, ProviderId},
+    confirmation_code::OfferCode,
+    ids::{ClinicId, ProviderId, ServiceId},
+    text::Name,
     when::When,
 };
 
@@ -16,7 +18,7 @@ pub const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 const SHORTEST: SignedDuration = SignedDuration::from_mins(1);
 
 /// A half-open range of time, from one minute to 24 hours long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot {
     start: Timestamp,
     end: Timestamp,
@@ -59,32 +61,68 @@ impl Slot {
         self.end.duration_since(self.start)
     }
 
+    /// From its start to its end.
+    pub fn range(self) -> (Timestamp, Timestamp) {
+        (self.start, self.end)
+    }
+
+    /// What it takes of the provider's time: itself, and the time around it.
+    pub fn block(self, buffers: Buffers) -> (Timestamp, Timestamp) {
+        let from = self.start.checked_sub(buffers.before).unwrap_or(Timestamp::MIN);
+        let to = self.end.checked_add(buffers.after).unwrap_or(Timestamp::MAX);
+        (from, to)
+    }
+
     /// Whether the two share a moment.
     pub fn overlaps(self, other: Self) -> bool {
         self.start < other.end && other.start < self.end
     }
 }
 
+/// Time around a visit that its provider needs, and nobody else can have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Buffers {
+    /// Before it.
+    pub before: SignedDuration,
+    /// After it.
+    pub after: SignedDuration,
+}
+
+/// Where, with whom and what for: what every question about slots has in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// Where; `None`: at the organisation's only clinic.
+    pub clinic: Option<ClinicId>,
+    /// With whom; empty: with anybody who works there and offers the service.
+    pub providers: Vec<ProviderId>,
+    /// The service.
+    pub service: Option<ServiceId>,
+    /// The service as it is called, where its id is not known.
+    pub service_text: Option<Name>,
+}
+
 /// Which slot is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotChoice {
-    /// Where; `None`: at the organisation's only clinic.
-    pub clinic: Option<ClinicId>,
-    /// With whom; `None`: with anybody who works there and is free.
-    pub provider: Option<ProviderId>,
+    /// Where, with whom and what for.
+    pub wish: Wish,
     /// When it begins.
     pub when: When,
-    /// How long it is: from a minute to a day.
-    pub duration: SignedDuration,
+    /// How long it is, from a minute to a day; `None`: as usual.
+    pub duration: Option<SignedDuration>,
 }
 
 /// A slot that could be booked, and with whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenSlot {
+    /// What it is called in later requests, if it was offered.
+    pub offer: Option<OfferCode>,
     /// Where.
     pub clinic: ClinicId,
     /// With whom; `None` where nobody asked for is free.
     pub provider: Option<Provider>,
+    /// What for.
+    pub service: Option<ServiceId>,
     /// When.
     pub slot: Slot,
     /// The clinic's time zone.

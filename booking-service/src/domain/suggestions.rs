@@ -1,26 +1,22 @@
-//! What to offer instead of a slot that is taken.
+//! What to offer instead of a slot that cannot be booked.
 
-use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
+use jiff::{SignedDuration, ToSpan as _, civil};
 
 use super::{
-    openings::{Busy, is_free, openings},
     slot::{Provider, Slot},
+    timetable::Timetable,
 };
 
 /// A caller can keep three times in mind.
 const MOST: usize = 3;
 
 /// How many days are looked at on either side of the day asked for: first few, because three times are mostly found near, and what
-/// was booked in a fortnight is much to read.
-pub const REACHES: [i64; 2] = [1, 7];
+/// was booked in weeks is much to read.
+pub const REACHES: [i64; 3] = [1, 7, 28];
 
-/// The stretch of time in which suggestions up to `days` before or after `wanted` can lie, for asking what is busy then.
-pub fn horizon(wanted: Slot, days: i64) -> (Timestamp, Timestamp) {
-    // A day more on each side: a day begins up to a day before, and may be longer than others.
-    let reach = SignedDuration::from_hours(24 * (days + 1));
-    let from = wanted.start().checked_sub(reach).unwrap_or(Timestamp::MIN);
-    let to = wanted.end().checked_add(reach).unwrap_or(Timestamp::MAX);
-    (from, to)
+/// The days on which suggestions up to `days` before or after `day` lie.
+pub fn reach(day: civil::Date, days: i64) -> (civil::Date, civil::Date) {
+    (day.saturating_sub(days.days()), day.saturating_add(days.days()))
 }
 
 /// Whether nothing nearer can lie beyond the days that were looked at.
@@ -31,22 +27,16 @@ pub fn suffice(found: &[(Slot, Provider)], wanted: Slot, days: i64) -> bool {
     found.len() == MOST && found.iter().all(|(slot, _)| near(*slot))
 }
 
-/// The free slots nearest to `wanted`, at most three, as long as it and after `now`, at most `days` before or after it, earliest
-/// first. A slot has the first of the `providers` who is free; `wanted` itself is never among them.
+/// The listed slots nearest to `wanted`, at most three, as long as `duration`, of these days, earliest first. A slot has the first provider
+/// who is free; `wanted` itself is never among them, and no two overlap.
 pub fn nearest(
+    timetable: &Timetable,
     wanted: Slot,
-    days: i64,
-    providers: &[Provider],
-    busy: &[Busy],
-    zone: &TimeZone,
-    now: Timestamp,
+    duration: SignedDuration,
+    (first, last): (civil::Date, civil::Date),
 ) -> Vec<(Slot, Provider)> {
-    let day = wanted.start().to_zoned(zone.clone()).date();
-    let mut candidates: Vec<Slot> = (-days..=days)
-        .filter_map(|n| day.checked_add(n.days()).ok())
-        .flat_map(|day| openings(day, wanted.duration(), zone))
-        .filter(|slot| slot.start() > now && *slot != wanted)
-        .collect();
+    let days = first.series(1.day()).take_while(|day| *day <= last);
+    let mut candidates: Vec<Slot> = timetable.slots(days, duration).filter(|slot| *slot != wanted).collect();
     // The earlier one of two that are equally near.
     candidates.sort_by_key(|slot| (slot.start().duration_since(wanted.start()).abs(), slot.start()));
     let mut found: Vec<(Slot, Provider)> = Vec::with_capacity(MOST);
@@ -54,7 +44,7 @@ pub fn nearest(
         if found.iter().any(|(other, _)| slot.overlaps(*other)) {
             continue;
         }
-        if let Some(provider) = providers.iter().find(|p| is_free(p.id, slot, busy)) {
+        if let Some(provider) = timetable.listed(slot).ok().and_then(|free| free.first().copied()) {
             found.push((slot, provider.clone()));
             if found.len() == MOST {
                 break;
@@ -67,10 +57,36 @@ pub fn nearest(
 
 #[cfg(test)]
 mod tests {
+    use jiff::{Timestamp, tz::TimeZone};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::openings::{CLOSES, OPENS};
+    use crate::domain::{
+        rules::{Diary, Policy, Rules},
+        timetable::{Busy, CLOSES, OPENS, ZONES},
+    };
+
+    /// The nearest, of providers who have no hours of their own.
+    fn nearest(
+        wanted: Slot,
+        days: i64,
+        providers: &[Provider],
+        busy: &[Busy],
+        zone: &TimeZone,
+        now: Timestamp,
+    ) -> Vec<(Slot, Provider)> {
+        let rules = Rules { zone: zone.clone(), service: None, policy: Policy::default(), closures: vec![] };
+        let diary = |provider: &Provider| Diary {
+            provider: provider.clone(),
+            schedule: None,
+            away: vec![],
+            version: 0,
+        };
+        let diaries: Vec<Diary> = providers.iter().map(diary).collect();
+        let days = reach(wanted.start().to_zoned(zone.clone()).date(), days);
+        let timetable = Timetable::new(&rules, &diaries, days, now).with_busy(busy);
+        super::nearest(&timetable, wanted, wanted.duration(), days)
+    }
 
     fn dr(n: u128) -> Provider {
         Provider { id: uuid::Uuid::from_u128(n).into(), name: format!("Dr. {n}") }
@@ -141,7 +157,7 @@ mod tests {
             hour in 0_i64..24,
             minutes in prop::sample::select(vec![15_i64, 30, 45, 60, 90]),
             blocks in prop::collection::vec((1_u128..3, -72_i64..72, 1_i64..20), 0..40),
-            zone in prop::sample::select(vec!["UTC", "America/New_York", "Australia/Lord_Howe", "America/Santiago"]),
+            zone in prop::sample::select(ZONES.to_vec()),
         ) {
             let zone = TimeZone::get(zone).unwrap();
             let base: Timestamp = "2026-09-05T00:00:00Z".parse().unwrap();
@@ -174,7 +190,7 @@ mod tests {
             prop_assert!(found.is_sorted_by_key(|(slot, _)| slot.start()));
             for (slot, provider) in &found {
                 prop_assert!(oracle.contains(slot), "{slot:?} is not open");
-                prop_assert!(is_free(provider.id, *slot, &busy));
+                prop_assert!(busy.iter().all(|b| b.provider != provider.id || b.to <= slot.start() || slot.end() <= b.from));
             }
             // Whatever is nearer than the farthest one offered is offered too, or overlaps one that is.
             if let Some(farthest) = found.iter().map(|(slot, _)| distance(slot)).max().filter(|_| found.len() == MOST) {

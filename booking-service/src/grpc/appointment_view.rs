@@ -2,10 +2,9 @@
 
 use proto::booking::v1 as pb;
 
-use super::convert::timestamp;
+use super::convert::{answers, local, pages, timestamp};
 use crate::domain::{
     appointment::{Appointment, CalendarSync, State, SyncStatus},
-    page::{Page, Position},
     patient::Patient,
     spoken,
 };
@@ -77,15 +76,21 @@ fn parts(appointment: Appointment) -> (Option<pb::Appointment>, Option<pb::Calen
         provider,
         patient,
         slot,
+        block: _,
         state,
         hold_expires_at,
         confirmation_code,
+        service,
         service_text,
+        metadata,
+        call: _,
+        cancel_reason,
         created_at,
         updated_at,
         version,
         calendar,
     } = appointment;
+    let (service_id, service_name) = service.map(|(id, name)| (id.to_string(), name)).unwrap_or_default();
     let appointment = pb::Appointment {
         id: id.to_string(),
         org_id: org.to_string(),
@@ -97,11 +102,7 @@ fn parts(appointment: Appointment) -> (Option<pb::Appointment>, Option<pb::Calen
         start_time: Some(timestamp(slot.start())),
         end_time: Some(timestamp(slot.end())),
         time_zone: clinic.zone.iana_name().unwrap_or_default().to_owned(),
-        local_start_time: slot
-            .start()
-            .to_zoned(clinic.zone.clone())
-            .strftime("%Y-%m-%dT%H:%M:%S")
-            .to_string(),
+        local_start_time: local(slot.start(), &clinic.zone),
         spoken_start_time: spoken::time(slot.start(), &clinic.zone),
         state: pb::AppointmentState::from(state).into(),
         hold_expire_time: hold_expires_at.filter(|_| state == State::Held).map(timestamp),
@@ -110,37 +111,42 @@ fn parts(appointment: Appointment) -> (Option<pb::Appointment>, Option<pb::Calen
         create_time: Some(timestamp(created_at)),
         update_time: Some(timestamp(updated_at)),
         version,
+        service_id,
+        service_name,
+        metadata: metadata.into_pairs().collect(),
+        cancel_reason: cancel_reason.unwrap_or_default(),
     };
     (Some(appointment), Some(calendar.into()))
 }
 
-impl From<Appointment> for pb::BookAppointmentResponse {
+impl From<Appointment> for pb::Appointment {
     fn from(appointment: Appointment) -> Self {
-        let (appointment, calendar_sync) = parts(appointment);
-        Self { appointment, calendar_sync }
+        parts(appointment).0.unwrap_or_default()
     }
 }
 
-impl From<Appointment> for pb::GetAppointmentResponse {
-    fn from(appointment: Appointment) -> Self {
-        let (appointment, calendar_sync) = parts(appointment);
-        Self { appointment, calendar_sync }
-    }
+answers!(Appointment => HoldSlotResponse.appointment, Appointment => ReleaseHoldResponse.appointment);
+
+/// Answers that hold an appointment, and how far it is on its way into the calendar.
+macro_rules! synced {
+    ($($message:ident),*) => {
+        $(impl From<Appointment> for pb::$message {
+            fn from(appointment: Appointment) -> Self {
+                let (appointment, calendar_sync) = parts(appointment);
+                Self { appointment, calendar_sync }
+            }
+        })*
+    };
 }
 
-impl From<Appointment> for pb::CancelAppointmentResponse {
-    fn from(appointment: Appointment) -> Self {
-        let (appointment, calendar_sync) = parts(appointment);
-        Self { appointment, calendar_sync }
-    }
-}
+synced!(
+    BookAppointmentResponse,
+    CancelAppointmentResponse,
+    CompleteAppointmentResponse,
+    ConfirmAppointmentResponse,
+    GetAppointmentResponse,
+    MarkNoShowResponse,
+    RescheduleAppointmentResponse
+);
 
-impl From<Page<Appointment>> for pb::ListAppointmentsResponse {
-    fn from(page: Page<Appointment>) -> Self {
-        let Page { items, next } = page;
-        Self {
-            appointments: items.into_iter().filter_map(|appointment| parts(appointment).0).collect(),
-            next_page_token: next.map(Position::token).unwrap_or_default(),
-        }
-    }
-}
+pages!(Appointment => ListAppointmentsResponse.appointments);

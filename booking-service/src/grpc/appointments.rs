@@ -1,32 +1,23 @@
-//! `booking.v1.AppointmentService`.
+//! `booking.v1.AppointmentService`. Its messages are converted in `appointment_messages` and `appointment_view`.
 
-use prost::Message as _;
-use proto::booking::v1::{
-    self as pb, appointment_service_server::AppointmentService, book_appointment_request::What,
-};
+use proto::booking::v1::{self as pb, appointment_service_server::AppointmentService};
 use tonic::{Request, Response, Status};
 
-use super::{admit, answer, appointment_view::state_filter, convert::Check};
+use super::{admit, answer};
 use crate::{
-    access::{BOOK_APPOINTMENT, CANCEL_APPOINTMENT, GET_APPOINTMENT, LIST_APPOINTMENTS},
-    app::App,
-    db::appointment_lists::Filter,
-    domain::{
-        confirmation_code::ConfirmationCode,
-        idempotency::Fingerprint,
-        patient::{Email, PatientDetails, Phone},
-        text::{self, Name},
+    access::{
+        BOOK_APPOINTMENT, CANCEL_APPOINTMENT, COMPLETE_APPOINTMENT, CONFIRM_APPOINTMENT, GET_APPOINTMENT,
+        HOLD_SLOT, LIST_APPOINTMENTS, MARK_NO_SHOW, RELEASE_HOLD, RESCHEDULE_APPOINTMENT,
     },
-    error::{Error, Result},
+    app::App,
     ops::{
-        book_appointment::{BookAppointment, book_appointment},
-        cancel_appointment::{CancelAppointment, cancel_appointment},
-        read_appointments::{AppointmentName, ListAppointments, get_appointment, list_appointments},
+        book_appointment::book_appointment,
+        change_state::change_state,
+        hold_slot::{hold_slot, release_hold},
+        read_appointments::{get_appointment, list_appointments},
+        reschedule_appointment::reschedule_appointment,
     },
 };
-
-const LONGEST_SERVICE_TEXT: usize = 200;
-const LONGEST_REASON: usize = 500;
 
 #[derive(Debug)]
 pub(super) struct Appointments(pub(super) App);
@@ -65,104 +56,61 @@ impl AppointmentService for Appointments {
         request: Request<pb::CancelAppointmentRequest>,
     ) -> Result<Response<pb::CancelAppointmentResponse>, Status> {
         let (caller, message) = admit(&self.0, CANCEL_APPOINTMENT, request).await?;
-        let outcome = async { cancel_appointment(&self.0, &caller, message.try_into()?).await }.await;
+        let outcome = async { change_state(&self.0, &caller, message.try_into()?).await }.await;
         answer(&self.0, &caller, CANCEL_APPOINTMENT, outcome).await
     }
-}
 
-impl TryFrom<pb::BookAppointmentRequest> for BookAppointment {
-    type Error = Error;
-
-    fn try_from(request: pb::BookAppointmentRequest) -> Result<Self> {
-        let fingerprint = Fingerprint::of(&request.encode_to_vec());
-        let pb::BookAppointmentRequest { what, patient, service_text } = request;
-        let mut check = Check::default();
-        let slot = check.slot(what.map(|What::Slot(slot)| slot));
-        // A missing patient misses everything that a patient must have.
-        let patient = patient_details(&mut check, patient.unwrap_or_default());
-        let service_text = check.field("service_text", text::optional(&service_text, LONGEST_SERVICE_TEXT));
-        let command =
-            || Some(Self { slot: slot?, patient: patient?, service_text: service_text?, fingerprint });
-        check.finish(command())
+    async fn hold_slot(
+        &self,
+        request: Request<pb::HoldSlotRequest>,
+    ) -> Result<Response<pb::HoldSlotResponse>, Status> {
+        let (caller, message) = admit(&self.0, HOLD_SLOT, request).await?;
+        let outcome = async { hold_slot(&self.0, &caller, message.try_into()?).await }.await;
+        answer(&self.0, &caller, HOLD_SLOT, outcome).await
     }
-}
 
-fn patient_details(check: &mut Check, details: pb::PatientDetails) -> Option<PatientDetails> {
-    let pb::PatientDetails { name, phone, email } = details;
-    let given = |text: &str| !text.trim().is_empty();
-    let name = check.field("patient.name", Name::parse(&name));
-    let phone =
-        check.field("patient.phone", Some(phone).filter(|p| given(p)).map(|p| Phone::parse(&p)).transpose());
-    let email =
-        check.field("patient.email", Some(email).filter(|e| given(e)).map(|e| Email::parse(&e)).transpose());
-    Some(PatientDetails { name: name?, phone: phone?, email: email? })
-}
-
-fn appointment_name(check: &mut Check, id: &str, code: &str) -> Option<AppointmentName> {
-    if id.is_empty() && code.trim().is_empty() {
-        let missing = "is required, or the confirmation code".to_owned();
-        return check.field("appointment_id", Err(missing));
+    async fn release_hold(
+        &self,
+        request: Request<pb::ReleaseHoldRequest>,
+    ) -> Result<Response<pb::ReleaseHoldResponse>, Status> {
+        let (caller, message) = admit(&self.0, RELEASE_HOLD, request).await?;
+        let outcome = async { release_hold(&self.0, &caller, message.try_into()?).await }.await;
+        answer(&self.0, &caller, RELEASE_HOLD, outcome).await
     }
-    let given_id = check.optional_id("appointment_id", id);
-    let given_code =
-        Some(code).filter(|code| !code.trim().is_empty()).map(ConfirmationCode::parse).transpose();
-    let code = check.field("confirmation_code", given_code)?;
-    Some(AppointmentName { id: given_id, code })
-}
 
-impl TryFrom<pb::GetAppointmentRequest> for AppointmentName {
-    type Error = Error;
-
-    fn try_from(request: pb::GetAppointmentRequest) -> Result<Self> {
-        let pb::GetAppointmentRequest { appointment_id, confirmation_code } = request;
-        let mut check = Check::default();
-        let name = appointment_name(&mut check, &appointment_id, &confirmation_code);
-        check.finish(name)
+    async fn reschedule_appointment(
+        &self,
+        request: Request<pb::RescheduleAppointmentRequest>,
+    ) -> Result<Response<pb::RescheduleAppointmentResponse>, Status> {
+        let (caller, message) = admit(&self.0, RESCHEDULE_APPOINTMENT, request).await?;
+        let outcome = async { reschedule_appointment(&self.0, &caller, message.try_into()?).await }.await;
+        answer(&self.0, &caller, RESCHEDULE_APPOINTMENT, outcome).await
     }
-}
 
-impl TryFrom<pb::CancelAppointmentRequest> for CancelAppointment {
-    type Error = Error;
-
-    fn try_from(request: pb::CancelAppointmentRequest) -> Result<Self> {
-        let fingerprint = Fingerprint::of(&request.encode_to_vec());
-        let pb::CancelAppointmentRequest { appointment_id, confirmation_code, reason } = request;
-        let mut check = Check::default();
-        let name = appointment_name(&mut check, &appointment_id, &confirmation_code);
-        let reason = check.field("reason", text::optional(&reason, LONGEST_REASON));
-        let command = || Some(Self { name: name?, reason: reason?, fingerprint });
-        check.finish(command())
+    async fn confirm_appointment(
+        &self,
+        request: Request<pb::ConfirmAppointmentRequest>,
+    ) -> Result<Response<pb::ConfirmAppointmentResponse>, Status> {
+        let (caller, message) = admit(&self.0, CONFIRM_APPOINTMENT, request).await?;
+        let outcome = async { change_state(&self.0, &caller, message.try_into()?).await }.await;
+        answer(&self.0, &caller, CONFIRM_APPOINTMENT, outcome).await
     }
-}
 
-impl TryFrom<pb::ListAppointmentsRequest> for ListAppointments {
-    type Error = Error;
+    async fn complete_appointment(
+        &self,
+        request: Request<pb::CompleteAppointmentRequest>,
+    ) -> Result<Response<pb::CompleteAppointmentResponse>, Status> {
+        let (caller, message) = admit(&self.0, COMPLETE_APPOINTMENT, request).await?;
+        let outcome = async { change_state(&self.0, &caller, message.try_into()?).await }.await;
+        answer(&self.0, &caller, COMPLETE_APPOINTMENT, outcome).await
+    }
 
-    fn try_from(request: pb::ListAppointmentsRequest) -> Result<Self> {
-        let state = request.state();
-        let pb::ListAppointmentsRequest {
-            clinic_id,
-            provider_id,
-            start_time,
-            end_time,
-            state: number,
-            page_size,
-            page_token,
-            upcoming,
-        } = request;
-        let mut check = Check::default();
-        let known = pb::AppointmentState::try_from(number).map_err(|_| "is not a state".to_owned());
-        check.field("state", known);
-        let filter = Filter {
-            clinic: check.optional_id("clinic_id", &clinic_id),
-            provider: check.optional_id("provider_id", &provider_id),
-            from: check.optional_time("start_time", start_time),
-            to: check.optional_time("end_time", end_time),
-            state: state_filter(state),
-            promised: false,
-            patient_phone: None,
-        };
-        let page = check.page(page_size, &page_token);
-        check.finish(page.map(|(size, after)| Self { filter, upcoming, size, after }))
+    async fn mark_no_show(
+        &self,
+        request: Request<pb::MarkNoShowRequest>,
+    ) -> Result<Response<pb::MarkNoShowResponse>, Status> {
+        let (caller, message) = admit(&self.0, MARK_NO_SHOW, request).await?;
+        let outcome = async { change_state(&self.0, &caller, message.try_into()?).await }.await;
+        answer(&self.0, &caller, MARK_NO_SHOW, outcome).await
     }
 }

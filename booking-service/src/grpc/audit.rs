@@ -90,6 +90,7 @@ impl From<AuditEvent> for pb::AuditEvent {
             named_org_id,
             request_id,
             call_id,
+            note,
         } = event;
         let outcome = if outcome == "done" { pb::AuditOutcome::Done } else { pb::AuditOutcome::Refused };
         Self {
@@ -105,6 +106,7 @@ impl From<AuditEvent> for pb::AuditEvent {
             named_org_id: named_org_id.unwrap_or_default(),
             request_id: request_id.unwrap_or_default(),
             call_id: call_id.unwrap_or_default(),
+            note: note.unwrap_or_default(),
         }
     }
 }

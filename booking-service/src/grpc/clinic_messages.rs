@@ -1,75 +1,176 @@
 //! The messages about clinics.
 
+use jiff::SignedDuration;
 use prost::Message as _;
 use proto::booking::v1 as pb;
 
-use super::convert::{Check, timestamp};
+use super::{
+    convert::{Check, answers, duration, names, pages, timestamp},
+    hours_messages::days,
+};
 use crate::{
     domain::{
-        clinic::{self, Clinic},
+        clinic::{self, ClinicDetails, ClinicRecord},
         idempotency::Fingerprint,
         ids::ClinicId,
-        page::{Page, Position},
+        rules::{Diary, LONGEST_NOTICE, Policy},
         text::Name,
     },
     error::{Error, Result},
-    ops::manage_clinics::CreateClinic,
+    ops::{
+        describe_clinic::{ClinicDescription, DescribeClinic},
+        manage_clinics::{CreateClinic, UpdateClinic},
+    },
 };
+
+const LONGEST_ADDRESS: usize = 300;
+const LONGEST_PHONE: usize = 60;
+const LONGEST_ABOUT: usize = 1000;
+
+/// What two messages say of a clinic, each in its own fields.
+macro_rules! details {
+    ($check:ident, $name:ident, $country:ident, $address:ident, $phone:ident, $about:ident, $policy:ident, $change_cutoff:ident) => {{
+        let name = $check.field("name", Name::parse(&$name));
+        let country = $check.field("country", clinic::country(&$country));
+        let address = $check.text("address", &$address, LONGEST_ADDRESS);
+        let phone = $check.text("phone", &$phone, LONGEST_PHONE);
+        let about = $check.text("about", &$about, LONGEST_ABOUT);
+        let policy = $check.policy($policy);
+        let cutoff = $check.minutes("change_cutoff", $change_cutoff, LONGEST_NOTICE);
+        let cutoff = Some(cutoff).filter(|cutoff| !cutoff.is_zero());
+        let details = || {
+            let (name, country) = (name?, country?);
+            Some(ClinicDetails { name, country, address, phone, about, policy, cutoff })
+        };
+        details()
+    }};
+}
 
 impl TryFrom<pb::CreateClinicRequest> for CreateClinic {
     type Error = Error;
 
     fn try_from(request: pb::CreateClinicRequest) -> Result<Self> {
         let fingerprint = Fingerprint::of(&request.encode_to_vec());
-        let pb::CreateClinicRequest { name, time_zone } = request;
+        let pb::CreateClinicRequest {
+            name,
+            time_zone,
+            country,
+            address,
+            phone,
+            about,
+            policy,
+            change_cutoff,
+        } = request;
         let mut check = Check::default();
-        let name = check.field("name", Name::parse(&name));
         let zone = check.field("time_zone", clinic::zone(&time_zone));
-        let command = || Some(Self { name: name?, zone: zone?, fingerprint });
+        let details = details!(check, name, country, address, phone, about, policy, change_cutoff);
+        let command = || Some(Self { zone: zone?, details: details?, fingerprint });
         check.finish(command())
     }
 }
 
-impl TryFrom<pb::GetClinicRequest> for ClinicId {
+impl TryFrom<pb::UpdateClinicRequest> for UpdateClinic {
     type Error = Error;
 
-    fn try_from(request: pb::GetClinicRequest) -> Result<Self> {
-        let pb::GetClinicRequest { clinic_id } = request;
+    fn try_from(request: pb::UpdateClinicRequest) -> Result<Self> {
+        let pb::UpdateClinicRequest {
+            clinic_id,
+            name,
+            country,
+            address,
+            phone,
+            about,
+            policy,
+            change_cutoff,
+            version,
+        } = request;
         let mut check = Check::default();
         let id = check.id("clinic_id", &clinic_id);
-        check.finish(id)
+        let details = details!(check, name, country, address, phone, about, policy, change_cutoff);
+        let version = check.version(version);
+        let command = || Some(Self { id: id?, details: details?, version: version? });
+        check.finish(command())
     }
 }
 
-impl From<Clinic> for pb::Clinic {
-    fn from(clinic: Clinic) -> Self {
-        let Clinic { id, name, zone, created_at } = clinic;
+names!(GetClinicRequest.clinic_id => ClinicId, ArchiveClinicRequest.clinic_id => ClinicId);
+
+impl TryFrom<pb::DescribeClinicRequest> for DescribeClinic {
+    type Error = Error;
+
+    fn try_from(request: pb::DescribeClinicRequest) -> Result<Self> {
+        let pb::DescribeClinicRequest { clinic_id } = request;
+        let mut check = Check::default();
+        let id = check.optional_id("clinic_id", &clinic_id);
+        check.finish(Some(Self(id)))
+    }
+}
+
+/// What limits a start, as proto shows it.
+pub(super) fn policy(policy: Policy) -> Option<pb::StartPolicy> {
+    let Policy { grid, notice, horizon_days } = policy;
+    (policy != Policy::default()).then(|| pb::StartPolicy {
+        grid_minutes: grid.map(|grid| grid.minutes().into()).unwrap_or_default(),
+        notice: notice.map(duration),
+        horizon_days: horizon_days.unwrap_or_default().into(),
+    })
+}
+
+impl From<ClinicRecord> for pb::Clinic {
+    fn from(record: ClinicRecord) -> Self {
+        let ClinicRecord { clinic, details, version, archived_at } = record;
+        let ClinicDetails { name: _, country, address, phone, about, policy: limits, cutoff } = details;
+        let text = Option::unwrap_or_default;
         Self {
-            id: id.to_string(),
-            name,
-            time_zone: zone.iana_name().unwrap_or_default().to_owned(),
-            create_time: Some(timestamp(created_at)),
+            id: clinic.id.to_string(),
+            name: clinic.name,
+            time_zone: clinic.zone.iana_name().unwrap_or_default().to_owned(),
+            create_time: Some(timestamp(clinic.created_at)),
+            country: text(country),
+            address: text(address),
+            phone: text(phone),
+            about: text(about),
+            policy: policy(limits),
+            change_cutoff: cutoff.map(|cutoff: SignedDuration| duration(cutoff)),
+            version,
+            archive_time: archived_at.map(timestamp),
         }
     }
 }
 
-impl From<Clinic> for pb::CreateClinicResponse {
-    fn from(clinic: Clinic) -> Self {
-        Self { clinic: Some(clinic.into()) }
-    }
-}
+answers!(
+    ClinicRecord => CreateClinicResponse.clinic,
+    ClinicRecord => GetClinicResponse.clinic,
+    ClinicRecord => UpdateClinicResponse.clinic,
+    ClinicRecord => ArchiveClinicResponse.clinic,
+);
+pages!(ClinicRecord => ListClinicsResponse.clinics);
 
-impl From<Clinic> for pb::GetClinicResponse {
-    fn from(clinic: Clinic) -> Self {
-        Self { clinic: Some(clinic.into()) }
-    }
-}
-
-impl From<Page<Clinic>> for pb::ListClinicsResponse {
-    fn from(page: Page<Clinic>) -> Self {
+impl From<ClinicDescription> for pb::DescribeClinicResponse {
+    fn from(description: ClinicDescription) -> Self {
+        let ClinicDescription { record, today, services, diaries, closures } = description;
+        let id = record.clinic.id.to_string();
+        let provider = |diary: &Diary| pb::Provider {
+            id: diary.id().to_string(),
+            name: diary.provider.name.clone(),
+            clinic_ids: vec![id.clone()],
+            ..Default::default()
+        };
+        let hours = |diary: &Diary| {
+            Some(pb::WorkingHours {
+                clinic_id: id.clone(),
+                provider_id: diary.id().to_string(),
+                days: days(diary.schedule.as_ref()?),
+                version: 0,
+            })
+        };
         Self {
-            clinics: page.items.into_iter().map(Into::into).collect(),
-            next_page_token: page.next.map(Position::token).unwrap_or_default(),
+            spoken_today: today.spoken(),
+            services: services.into_iter().map(Into::into).collect(),
+            providers: diaries.iter().map(provider).collect(),
+            working_hours: diaries.iter().filter_map(hours).collect(),
+            closures: closures.into_iter().map(Into::into).collect(),
+            clinic: Some(record.into()),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The gRPC face: one file for each proto service, each RPC in three steps: admit, operate, answer.
 
+mod absence_messages;
 mod agent_messages;
+mod appointment_messages;
 mod appointment_view;
 mod appointments;
 mod audit;
@@ -11,10 +13,13 @@ mod calls;
 mod clinic_messages;
 mod clinics;
 mod convert;
+mod hours_messages;
 mod identity;
 mod identity_messages;
 mod member_messages;
+mod patient_messages;
 mod provider_messages;
+mod service_messages;
 mod status;
 mod webhook_messages;
 

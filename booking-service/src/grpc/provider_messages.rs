@@ -3,17 +3,16 @@
 use prost::Message as _;
 use proto::booking::v1 as pb;
 
-use super::convert::{Check, timestamp};
+use super::convert::{Check, answers, names, pages, timestamp};
 use crate::{
     domain::{
         clinic::ProviderRecord,
         idempotency::Fingerprint,
         ids::{ClinicId, ProviderId},
-        page::{Page, Position},
         text::Name,
     },
     error::{Error, Result},
-    ops::manage_providers::{AssignProvider, CreateProvider, ListProviders},
+    ops::manage_providers::{AssignProvider, CreateProvider, ListProviders, UpdateProvider},
 };
 
 /// A provider who works at more clinics than this is a mistake.
@@ -35,16 +34,7 @@ impl TryFrom<pb::CreateProviderRequest> for CreateProvider {
     }
 }
 
-impl TryFrom<pb::GetProviderRequest> for ProviderId {
-    type Error = Error;
-
-    fn try_from(request: pb::GetProviderRequest) -> Result<Self> {
-        let pb::GetProviderRequest { provider_id } = request;
-        let mut check = Check::default();
-        let id = check.id("provider_id", &provider_id);
-        check.finish(id)
-    }
-}
+names!(GetProviderRequest.provider_id => ProviderId, ArchiveProviderRequest.provider_id => ProviderId);
 
 impl TryFrom<pb::ListProvidersRequest> for ListProviders {
     type Error = Error;
@@ -58,53 +48,59 @@ impl TryFrom<pb::ListProvidersRequest> for ListProviders {
     }
 }
 
-impl TryFrom<pb::AssignProviderRequest> for AssignProvider {
+/// Requests that name a provider at a clinic.
+macro_rules! at_a_clinic {
+    ($($message:ident),*) => {
+        $(impl TryFrom<pb::$message> for AssignProvider {
+            type Error = Error;
+
+            fn try_from(request: pb::$message) -> Result<Self> {
+                let pb::$message { provider_id, clinic_id } = request;
+                let mut check = Check::default();
+                let provider = check.id("provider_id", &provider_id);
+                let clinic = check.id("clinic_id", &clinic_id);
+                check.finish(provider.zip(clinic).map(|(provider, clinic)| Self { provider, clinic }))
+            }
+        })*
+    };
+}
+
+at_a_clinic!(AssignProviderRequest, UnassignProviderRequest);
+
+impl TryFrom<pb::UpdateProviderRequest> for UpdateProvider {
     type Error = Error;
 
-    fn try_from(request: pb::AssignProviderRequest) -> Result<Self> {
-        let pb::AssignProviderRequest { provider_id, clinic_id } = request;
+    fn try_from(request: pb::UpdateProviderRequest) -> Result<Self> {
+        let pb::UpdateProviderRequest { provider_id, name, version } = request;
         let mut check = Check::default();
-        let provider = check.id("provider_id", &provider_id);
-        let clinic = check.id("clinic_id", &clinic_id);
-        check.finish(provider.zip(clinic).map(|(provider, clinic)| Self { provider, clinic }))
+        let id = check.id("provider_id", &provider_id);
+        let name = check.field("name", Name::parse(&name));
+        let version = check.version(version);
+        let command = || Some(Self { id: id?, name: name?, version: version? });
+        check.finish(command())
     }
 }
 
 impl From<ProviderRecord> for pb::Provider {
     fn from(provider: ProviderRecord) -> Self {
-        let ProviderRecord { id, name, clinics, created_at } = provider;
+        let ProviderRecord { id, name, clinics, version, created_at, archived_at } = provider;
         Self {
             id: id.to_string(),
             name,
             clinic_ids: clinics.iter().map(ToString::to_string).collect(),
             create_time: Some(timestamp(created_at)),
+            version,
+            archive_time: archived_at.map(timestamp),
         }
     }
 }
 
-impl From<ProviderRecord> for pb::CreateProviderResponse {
-    fn from(provider: ProviderRecord) -> Self {
-        Self { provider: Some(provider.into()) }
-    }
-}
-
-impl From<ProviderRecord> for pb::GetProviderResponse {
-    fn from(provider: ProviderRecord) -> Self {
-        Self { provider: Some(provider.into()) }
-    }
-}
-
-impl From<ProviderRecord> for pb::AssignProviderResponse {
-    fn from(provider: ProviderRecord) -> Self {
-        Self { provider: Some(provider.into()) }
-    }
-}
-
-impl From<Page<ProviderRecord>> for pb::ListProvidersResponse {
-    fn from(page: Page<ProviderRecord>) -> Self {
-        Self {
-            providers: page.items.into_iter().map(Into::into).collect(),
-            next_page_token: page.next.map(Position::token).unwrap_or_default(),
-        }
-    }
-}
+answers!(
+    ProviderRecord => CreateProviderResponse.provider,
+    ProviderRecord => GetProviderResponse.provider,
+    ProviderRecord => AssignProviderResponse.provider,
+    ProviderRecord => UnassignProviderResponse.provider,
+    ProviderRecord => UpdateProviderResponse.provider,
+    ProviderRecord => ArchiveProviderResponse.provider,
+);
+pages!(ProviderRecord => ListProvidersResponse.providers);

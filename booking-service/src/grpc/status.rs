@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _, pb as rpc};
 
 use crate::{
-    domain::when::TimeProblem,
+    domain::{slot::OpenSlot, timetable::SlotProblem, when::TimeProblem},
     error::{Error, Resource, Violation},
 };
 
@@ -50,6 +50,16 @@ fn code_and_reason(error: &Error) -> (Code, &'static str) {
         Error::CallerNotIdentified => (Code::PermissionDenied, "CALLER_NOT_IDENTIFIED"),
         Error::NotFound { resource, .. } => (Code::NotFound, not_found(*resource)),
         Error::SlotTaken(_) => (Code::AlreadyExists, "SLOT_TAKEN"),
+        Error::NotBookable { problem, .. } => (Code::FailedPrecondition, slot_problem(*problem)),
+        Error::ServiceNotOffered(_) => (Code::FailedPrecondition, "SERVICE_NOT_OFFERED"),
+        Error::OfferExpired => (Code::FailedPrecondition, "OFFER_EXPIRED"),
+        Error::AmbiguousSlot => (Code::InvalidArgument, "AMBIGUOUS_SLOT"),
+        Error::HoldExpired => (Code::FailedPrecondition, "HOLD_EXPIRED"),
+        Error::TooManyHolds(_) => (Code::FailedPrecondition, "TOO_MANY_HOLDS"),
+        Error::CutoffPassed(_) => (Code::FailedPrecondition, "CUTOFF_PASSED"),
+        Error::NotBegun => (Code::FailedPrecondition, "NOT_BEGUN"),
+        Error::StaleVersion(_) => (Code::FailedPrecondition, "STALE_VERSION"),
+        Error::NameInUse => (Code::FailedPrecondition, "NAME_IN_USE"),
         Error::IdempotencyKeyReused => (Code::FailedPrecondition, "IDEMPOTENCY_KEY_REUSED"),
         Error::NoLongerBooked(_) => (Code::FailedPrecondition, "NO_LONGER_BOOKED"),
         Error::WrongState(_) => (Code::FailedPrecondition, "WRONG_STATE"),
@@ -69,12 +79,29 @@ fn not_found(resource: Resource) -> &'static str {
     match resource {
         Resource::Appointment => "APPOINTMENT_NOT_FOUND",
         Resource::Provider => "PROVIDER_NOT_FOUND",
+        Resource::Service => "SERVICE_NOT_FOUND",
+        Resource::Patient => "PATIENT_NOT_FOUND",
+        Resource::Absence => "ABSENCE_NOT_FOUND",
         Resource::Profile => "PROFILE_NOT_FOUND",
         Resource::Member => "MEMBER_NOT_FOUND",
         Resource::AgentKey => "AGENT_KEY_NOT_FOUND",
         Resource::WebhookCredential => "WEBHOOK_CREDENTIAL_NOT_FOUND",
         Resource::Calendar => "CALENDAR_NOT_FOUND",
         Resource::DeadLetter => "DEAD_LETTER_NOT_FOUND",
+    }
+}
+
+/// The reason for which a slot cannot be booked.
+pub(super) fn slot_problem(problem: SlotProblem) -> &'static str {
+    match problem {
+        SlotProblem::InvalidDuration => "INVALID_DURATION",
+        SlotProblem::TooSoon => "TOO_SOON",
+        SlotProblem::TooFar => "TOO_FAR",
+        SlotProblem::Closed => "CLOSED",
+        SlotProblem::OutsideHours => "OUTSIDE_HOURS",
+        SlotProblem::ProviderAway => "PROVIDER_AWAY",
+        SlotProblem::Misaligned => "MISALIGNED",
+        SlotProblem::Taken => "SLOT_TAKEN",
     }
 }
 
@@ -99,9 +126,14 @@ impl From<Error> for Status {
             details.set_retry_info(Some(delay));
         }
         let status = Self::with_error_details(code, error.to_string(), details);
+        let slots = |alternatives: Vec<OpenSlot>| alternatives.into_iter().map(Into::into).collect();
         if let Error::SlotTaken(alternatives) = error {
-            let alternatives = alternatives.into_iter().map(Into::into).collect();
-            return with_detail(&status, "booking.v1.SlotTaken", &pb::SlotTaken { alternatives });
+            let detail = pb::SlotTaken { alternatives: slots(alternatives) };
+            return with_detail(&status, "booking.v1.SlotTaken", &detail);
+        }
+        if let Error::NotBookable { alternatives, .. } = error {
+            let detail = pb::SlotNotBookable { alternatives: slots(alternatives) };
+            return with_detail(&status, "booking.v1.SlotNotBookable", &detail);
         }
         status
     }
@@ -119,6 +151,12 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         Error::NoLongerBooked(state) | Error::WrongState(state) => {
             HashMap::from([("state".to_owned(), state.as_str().to_owned())])
         }
+        Error::NotBookable { facts, .. } => {
+            facts.iter().map(|(name, fact)| ((*name).to_owned(), fact.clone())).collect()
+        }
+        Error::ServiceNotOffered(name) => HashMap::from([("service".to_owned(), name.clone())]),
+        Error::CutoffPassed(minutes) => HashMap::from([("cutoff_minutes".to_owned(), minutes.to_string())]),
+        Error::StaleVersion(version) => HashMap::from([("version".to_owned(), version.to_string())]),
         Error::GoogleRefused(reason) => HashMap::from([("google_reason".to_owned(), reason.clone())]),
         Error::NotFound { resource, .. } => HashMap::from([("resource".to_owned(), resource.to_string())]),
         Error::Invalid(_)
@@ -136,6 +174,12 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         | Error::TooLarge
         | Error::CallerNotIdentified
         | Error::SlotTaken(_)
+        | Error::OfferExpired
+        | Error::AmbiguousSlot
+        | Error::HoldExpired
+        | Error::TooManyHolds(_)
+        | Error::NotBegun
+        | Error::NameInUse
         | Error::IdempotencyKeyReused
         | Error::ConsentExpired
         | Error::GoogleNotConfigured
@@ -156,6 +200,7 @@ fn violations(error: &Error) -> Vec<Violation> {
     let field = matches!(error, Error::Time { .. }).then_some("slot.when");
     let field = field.or(matches!(error, Error::ClinicRequired(_)).then_some("slot.clinic_id"));
     let field = field.or(matches!(error, Error::OrganisationRequired(_)).then_some("org_id"));
+    let field = field.or(matches!(error, Error::AmbiguousSlot).then_some("slot"));
     field.map(one).unwrap_or_default()
 }
 

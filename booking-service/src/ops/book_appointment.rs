@@ -1,42 +1,58 @@
 //! Books a slot: all or nothing, once.
 
-use std::time::{Duration, Instant};
-
 use crate::{
     access::{BOOK_APPOINTMENT, GET_APPOINTMENT},
     app::App,
-    calendars::Waiting,
     caller::Caller,
     db::{
         TenantTx, appointments,
         audit::{self, Entry},
-        booking::{self, Entered, Entering, OnTheWay, Writing, Written},
-        calendar_sync, idempotency,
+        idempotency,
     },
     domain::{
-        appointment::{Appointment, CalendarSync, State, SyncStatus},
+        appointment::{Appointment, State},
+        confirmation_code::OfferCode,
         idempotency::Fingerprint,
         ids::AppointmentId,
+        metadata::Metadata,
         patient::{Patient, PatientDetails},
         slot::SlotChoice,
+        timetable::SlotProblem,
     },
     error::{Error, Resource, Result},
-    ops::slots::{Wanted, alternatives, make_out},
+    ops::{
+        calendar_news, offered,
+        slots::{Wanted, make_out, refusal},
+        take_slot::{ATTEMPTS, New, Taking, Target, Took, amend, enter, take},
+    },
 };
 
-/// Attempts that end for a reason of ours, not the client's, are made again: a confirmation code that is in use, a patient
-/// whom another transaction has just made, a key past its lifetime. Each is rare, and rarer the second time.
-const ATTEMPTS: usize = 5;
+/// What is to be booked.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// What is held.
+    Hold(AppointmentId),
+    /// What was offered.
+    Offer(OfferCode),
+    /// A time.
+    Slot(SlotChoice),
+}
 
 /// What is to be booked, and for whom.
 #[derive(Clone, Debug)]
 pub struct BookAppointment {
-    /// Where, with whom and when.
-    pub slot: SlotChoice,
-    /// Who comes.
-    pub patient: PatientDetails,
+    /// What.
+    pub what: What,
+    /// What the caller believes a hold or an offer to be.
+    pub expected: Option<SlotChoice>,
+    /// Who comes; a hold may know.
+    pub patient: Option<PatientDetails>,
     /// What the caller says they come for.
     pub service_text: Option<String>,
+    /// What the client keeps with it.
+    pub metadata: Metadata,
+    /// Why the rules are set aside.
+    pub override_reason: Option<String>,
     /// Knows the request again.
     pub fingerprint: Fingerprint,
 }
@@ -45,7 +61,8 @@ enum Attempt {
     Booked(Box<Appointment>),
     /// The request was carried out before, and made this.
     Repeated(AppointmentId),
-    Taken(Wanted),
+    /// It cannot be, whoever is asked for.
+    Refused(Box<Wanted>, SlotProblem),
     Again,
 }
 
@@ -56,83 +73,99 @@ pub async fn book_appointment(
     caller: &Caller,
     mut command: BookAppointment,
 ) -> Result<Appointment> {
+    caller.may_set_aside(command.override_reason.as_deref())?;
     // A caller who gives no number has the one they call from.
-    if command.patient.phone.is_none() {
-        command.patient.phone = caller.number().cloned();
+    if let Some(patient) = &mut command.patient
+        && patient.phone.is_none()
+    {
+        patient.phone = caller.number().cloned();
     }
     for _ in 0..ATTEMPTS {
-        match attempt(app, caller, &command).await? {
+        let attempted = match &command.what {
+            What::Hold(id) => attempt_hold(app, caller, &command, *id).await?,
+            What::Offer(_) | What::Slot(_) => attempt(app, caller, &command).await?,
+        };
+        match attempted {
             Attempt::Booked(appointment) => return Ok(*appointment),
-            Attempt::Repeated(id) => return repeated(app, caller, &command, id).await,
-            Attempt::Taken(wanted) => return taken(app, caller, &command, &wanted).await,
+            Attempt::Repeated(id) => return repeated(app, caller, command.patient.as_ref(), id).await,
+            Attempt::Refused(wanted, problem) => {
+                return refused(app, caller, command, &wanted, problem).await;
+            }
             Attempt::Again => {}
         }
     }
     Err(Error::Internal(anyhow::anyhow!("no booking came about in {ATTEMPTS} attempts")))
 }
 
+fn taking<'a>(app: &App, command: &'a BookAppointment, patient: Option<&'a PatientDetails>) -> Taking<'a> {
+    Taking {
+        rpc: BOOK_APPOINTMENT,
+        patient,
+        service_text: command.service_text.as_deref(),
+        metadata: &command.metadata,
+        note: command.override_reason.as_deref(),
+        fingerprint: command.fingerprint,
+        now: app.clock.now(),
+    }
+}
+
 async fn attempt(app: &App, caller: &Caller, command: &BookAppointment) -> Result<Attempt> {
+    let patient = command.patient.as_ref();
+    let patient = patient.ok_or_else(|| Error::invalid("patient.name", "is required"))?;
     let mut tx = app.db.tenant_tx(caller).await?;
-    let wanted = match make_out(app, &mut tx, &command.slot).await {
+    let made_out = async {
+        let choice = match &command.what {
+            What::Offer(code) => {
+                offered::choice(app, caller, &mut tx, code, command.expected.as_ref()).await?
+            }
+            What::Slot(choice) => choice.clone(),
+            What::Hold(_) => return Err(Error::Internal(anyhow::anyhow!("a hold is no slot"))),
+        };
+        make_out(app, &mut tx, &choice, command.override_reason.is_some()).await
+    };
+    let wanted = match made_out.await {
         Ok(wanted) => wanted,
         // The transaction is lost, and with it the way to ask.
         Err(error) if error.is_trouble() => return Err(error),
         // A repeated request may come when its time has passed, or its provider has left: what was done stays done.
         Err(error) => return done_before(app, caller, command, tx).await?.ok_or(error),
     };
-    let (id, now) = (AppointmentId::generate(), app.clock.now());
-    let entering = Entering {
-        rpc: BOOK_APPOINTMENT,
-        repeatable: caller.repeatable(command.fingerprint),
-        appointment: id,
-        patient: &command.patient,
-        providers: &wanted.provider_ids(),
-        slot: wanted.slot,
-        now,
-    };
-    let (patient, locked) = match booking::enter(&mut tx, entering).await? {
-        Entered::Locked(_, locked) if locked.is_empty() => return Ok(Attempt::Taken(wanted)),
-        Entered::Locked(patient, locked) => (patient, locked),
-        Entered::KeyUsed => {
+    if let Some(problem) = wanted.problem {
+        let refused = Attempt::Refused(Box::new(wanted), problem);
+        return Ok(done_before(app, caller, command, tx).await?.unwrap_or(refused));
+    }
+    let patient = patient.in_country(wanted.clinic.country.as_deref());
+    let taking = taking(app, command, Some(&patient));
+    let new = match take(app, caller, &mut tx, &wanted.target(), taking, None).await? {
+        Took::It(new) => new,
+        Took::KeyUsed => {
             return Ok(done_before(app, caller, command, tx).await?.unwrap_or(Attempt::Again));
         }
-        Entered::PatientJustMade => return Ok(Attempt::Again),
+        Took::Again => return Ok(Attempt::Again),
+        Took::Taken => return Ok(Attempt::Refused(Box::new(wanted), SlotProblem::Taken)),
     };
-    let code = app.codes.generate();
-    let writing = Writing {
-        rpc: BOOK_APPOINTMENT,
-        appointment: id,
-        clinic: wanted.clinic.id,
-        patient: patient.id,
-        locked: &locked,
-        slot: wanted.slot,
-        code: &code,
-        service_text: command.service_text.as_deref(),
-        now,
-    };
-    let (provider, on_the_way) = match booking::write(&mut tx, caller, writing).await? {
-        Written::With(provider, on_the_way) => (provider, on_the_way),
-        Written::Taken => return Ok(Attempt::Taken(wanted)),
-        Written::CodeInUse => return Ok(Attempt::Again),
-    };
-    let is_near = on_the_way == OnTheWay::Yes && app.calendars.settings.workers > 0;
-    let place = is_near.then(|| app.calendars.wait_for(id));
-    tx.commit().await?;
-    let calendar = in_calendar(app, caller, id, on_the_way, place).await;
-    let Wanted { clinic, providers, slot } = wanted;
-    let provider = providers.into_iter().find(|p| p.id == provider);
+    let New { id, provider, patient: known, code, on_the_way } = new;
+    let calendar = calendar_news::commit(app, caller, tx, id, on_the_way).await?;
+    let provider = wanted.provider(provider);
     let provider = provider.ok_or_else(|| Error::Internal(anyhow::anyhow!("booked with somebody else")))?;
+    let Wanted { clinic, rules, slot, block, .. } = wanted;
+    let now = taking.now;
     Ok(Attempt::Booked(Box::new(Appointment {
         id,
         org: caller.org,
         clinic,
         provider,
-        patient: Some(as_far_as_known(caller, command, patient)),
+        patient: known.map(|known| as_far_as_known(caller, Some(&patient), known)),
         slot,
+        block,
         state: State::Booked,
         hold_expires_at: None,
         confirmation_code: code,
+        service: rules.service.map(|service| (service.id, service.name)),
         service_text: command.service_text.clone(),
+        metadata: command.metadata.clone(),
+        call: caller.call_id().map(str::to_owned),
+        cancel_reason: None,
         created_at: now,
         updated_at: now,
         version: 1,
@@ -140,28 +173,84 @@ async fn attempt(app: &App, caller: &Caller, command: &BookAppointment) -> Resul
     })))
 }
 
-/// How far the appointment is on its way into the calendar, a moment after it was booked: it is booked, whatever is found here.
-async fn in_calendar(
+/// Makes a hold the appointment that it was kept for. What it promised counts, whatever has become of the rules since.
+async fn attempt_hold(
     app: &App,
     caller: &Caller,
+    command: &BookAppointment,
     id: AppointmentId,
-    on_the_way: OnTheWay,
-    place: Option<Waiting>,
-) -> CalendarSync {
-    let pending = CalendarSync { status: SyncStatus::Pending, event_id: None, synced_at: None };
-    if on_the_way == OnTheWay::No {
-        return CalendarSync::NOT_CONNECTED;
+) -> Result<Attempt> {
+    let mut tx = app.db.tenant_tx(caller).await?;
+    let now = app.clock.now();
+    let gone = || Error::not_found(Resource::Appointment, id);
+    let held = appointments::get(&mut tx, id)
+        .await?
+        .filter(|held| is_of_this_call(caller, held))
+        .ok_or_else(gone)?;
+    let held = match is_held(held.at(now)) {
+        Ok(held) => held,
+        Err(State::Booked | State::Confirmed) => return Ok(Attempt::Repeated(id)),
+        Err(state) => return done_before(app, caller, command, tx).await?.ok_or_else(|| no_hold(state)),
+    };
+    if let Some(expected) = &command.expected {
+        offered::agrees(
+            expected,
+            &held.clinic,
+            held.provider.id,
+            held.slot,
+            held.service.as_ref().map(|s| s.0),
+        )?;
     }
-    app.calendars.knock(caller.org);
-    let Some(place) = place else { return pending };
-    let left = caller.request.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()) / 2);
-    let patience = app.calendars.settings.wait.min(left.unwrap_or(Duration::MAX));
-    if let Some(news) = place.news(patience).await {
-        return news;
+    if command.patient.is_none() && held.patient.is_none() {
+        return Err(Error::invalid("patient.name", "is required"));
     }
-    // Another copy of the service may have brought it there.
-    let found = async { calendar_sync::get(&mut app.db.tenant_tx(caller).await?, id).await };
-    found.await.ok().flatten().unwrap_or(pending)
+    let target = Target {
+        clinic: held.clinic.id,
+        slot: held.slot,
+        block: held.block,
+        service: held.service.map(|(service, _)| service),
+        allowed: vec![(held.provider.id, None)],
+    };
+    let patient = command.patient.as_ref().map(|patient| patient.in_country(held.clinic.country.as_deref()));
+    let mut taking = taking(app, command, patient.as_ref());
+    let entered = match enter(caller, &mut tx, &target, taking, id, None).await? {
+        Took::It(entered) => entered,
+        Took::KeyUsed => return Ok(done_before(app, caller, command, tx).await?.unwrap_or(Attempt::Again)),
+        // Only somebody who found the hold run out can have the slot.
+        Took::Again | Took::Taken => return Ok(Attempt::Again),
+    };
+    // Whether it has run out is decided now that nobody can take the slot: a moment that passed while waiting counts.
+    taking.now = app.clock.now();
+    appointments::lock(&mut tx, id).await?;
+    let held = appointments::get(&mut tx, id).await?.ok_or_else(gone)?.at(taking.now);
+    if let Err(state) = is_held(held) {
+        return if state.is_booked() { Ok(Attempt::Repeated(id)) } else { Err(no_hold(state)) };
+    }
+    let on_the_way = match amend(caller, &mut tx, &target, taking, id, entered).await? {
+        Took::It(on_the_way) => on_the_way,
+        Took::KeyUsed | Took::Again | Took::Taken => return Ok(Attempt::Again),
+    };
+    let booked = appointments::get(&mut tx, id).await?.ok_or_else(gone)?;
+    let calendar = calendar_news::commit(app, caller, tx, id, on_the_way).await?;
+    let patient = booked.patient.map(|known| as_far_as_known(caller, command.patient.as_ref(), known));
+    Ok(Attempt::Booked(Box::new(Appointment { patient, calendar, ..booked })))
+}
+
+fn is_held(appointment: Appointment) -> Result<Appointment, State> {
+    if appointment.state == State::Held { Ok(appointment) } else { Err(appointment.state) }
+}
+
+/// What is said of a hold that is none any more.
+fn no_hold(state: State) -> Error {
+    match state {
+        State::Released | State::Expired => Error::HoldExpired,
+        state => Error::NoLongerBooked(state),
+    }
+}
+
+/// Whether the caller can have what was held: on the telephone, what their own call held.
+pub(super) fn is_of_this_call(caller: &Caller, held: &Appointment) -> bool {
+    !caller.is_voice() || held.call.as_deref() == caller.call_id()
 }
 
 /// What the key stands for. `None`: nothing any more; the next attempt can have it.
@@ -181,7 +270,7 @@ async fn done_before(
 async fn repeated(
     app: &App,
     caller: &Caller,
-    command: &BookAppointment,
+    patient: Option<&PatientDetails>,
     id: AppointmentId,
 ) -> Result<Appointment> {
     let mut tx = app.db.tenant_tx(caller).await?;
@@ -193,43 +282,47 @@ async fn repeated(
     }
     audit::insert(&mut tx, caller, app.clock.now(), Entry::done(GET_APPOINTMENT, "appointment", id)).await?;
     tx.commit().await?;
-    let patient = appointment.patient.map(|patient| as_far_as_known(caller, command, patient));
-    Ok(Appointment { patient, ..appointment })
+    let known = appointment.patient.map(|known| as_far_as_known(caller, patient, known));
+    Ok(Appointment { patient: known, ..appointment })
 }
 
-/// Nobody is free: unless this telephone call has the slot itself, says what else could be booked. The booking's transaction
+/// Nobody can be booked then: unless this telephone call has the slot itself, says what else could be. The booking's transaction
 /// has been rolled back by now, and its locks are gone.
-async fn taken(
+async fn refused(
     app: &App,
     caller: &Caller,
-    command: &BookAppointment,
+    command: BookAppointment,
     wanted: &Wanted,
+    problem: SlotProblem,
 ) -> Result<Appointment> {
     let mut tx = app.db.tenant_tx(caller).await?;
-    let own = match caller.call_id() {
-        None => None,
-        Some(call) => {
-            let providers = wanted.provider_ids();
-            appointments::made_in_call(&mut tx, call, &command.patient, wanted.slot, &providers).await?
+    let providers = wanted.providers();
+    if let (Some(call), Some(patient)) = (caller.call_id(), &command.patient) {
+        let patient = patient.in_country(wanted.clinic.country.as_deref());
+        if let Some(id) = appointments::made_in_call(&mut tx, call, &patient, wanted.slot, &providers).await?
+        {
+            // One connection at a time: who holds one and waits for another can wait for itself.
+            drop(tx);
+            return repeated(app, caller, Some(&patient), id).await;
         }
-    };
-    if let Some(id) = own {
-        // One connection at a time: who holds one and waits for another can wait for itself.
-        drop(tx);
-        return repeated(app, caller, command, id).await;
+        let now = app.clock.now();
+        if let Some(id) = appointments::held_in_call(&mut tx, call, wanted.slot, &providers, now).await? {
+            drop(tx);
+            let of_hold = BookAppointment { what: What::Hold(id), expected: None, ..command };
+            return Box::pin(book_appointment(app, caller, of_hold)).await;
+        }
     }
-    Err(Error::SlotTaken(alternatives(app, caller, &mut tx, wanted).await?))
+    Err(refusal(app, caller, tx, wanted, problem).await?)
 }
 
 /// What this caller may see of a patient: who speaks for somebody on the telephone gets back what they said, not what was known
 /// before, because naming a number proves nothing.
-fn as_far_as_known(caller: &Caller, command: &BookAppointment, patient: Patient) -> Patient {
-    if !caller.is_voice() {
-        return patient;
-    }
-    let PatientDetails { name, phone, email } = &command.patient;
+pub(super) fn as_far_as_known(caller: &Caller, said: Option<&PatientDetails>, known: Patient) -> Patient {
+    let Some(PatientDetails { name, phone, email }) = said.filter(|_| caller.is_voice()) else {
+        return known;
+    };
     Patient {
-        id: patient.id,
+        id: known.id,
         name: name.as_str().to_owned(),
         phone: phone.as_ref().map(|phone| phone.as_str().to_owned()),
         email: email.as_ref().map(|email| email.as_str().to_owned()),

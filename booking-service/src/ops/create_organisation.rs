@@ -44,7 +44,7 @@ pub async fn create_organisation(app: &App, command: CreateOrganisation) -> Resu
     if organisations::name(&mut tx).await?.is_some() {
         return Ok(false);
     }
-    let clinic = Clinic { id: clinic, name: clinic_name.as_str().to_owned(), zone, created_at: now };
+    let clinic = Clinic::new(clinic, &clinic_name, zone, now);
     organisations::create(&mut tx, &name, &clinic, now).await?;
     audit::insert(&mut tx, &caller, now, Entry::done(CREATE_ORGANISATION, "organisation", org)).await?;
     tx.commit().await?;

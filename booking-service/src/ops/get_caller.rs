@@ -32,5 +32,6 @@ pub async fn get_caller(app: &App, caller: &Caller) -> Result<Introduction> {
     let mut tx = app.db.tenant_tx(caller).await?;
     let org_name = organisations::name(&mut tx).await?.ok_or(Error::Unauthenticated)?;
     let clinics = clinics::list(&mut tx, None, MOST_CLINICS).await?;
+    let clinics = clinics.into_iter().map(|record| record.clinic).collect();
     Ok(Introduction { caller: caller.clone(), org_name, clinics, now: app.clock.now() })
 }

@@ -1,7 +1,9 @@
-//! Adds and shows providers, and says where they work.
+//! Adds, shows, renames and archives providers, and says where they work.
+
+use jiff::Timestamp;
 
 use crate::{
-    access::{ASSIGN_PROVIDER, CREATE_PROVIDER},
+    access::{ARCHIVE_PROVIDER, ASSIGN_PROVIDER, CREATE_PROVIDER, UNASSIGN_PROVIDER, UPDATE_PROVIDER},
     app::App,
     caller::Caller,
     db::{
@@ -16,6 +18,7 @@ use crate::{
         idempotency::Fingerprint,
         ids::{ClinicId, ProviderId},
         page::{Page, PageSize, Position},
+        service::Offered,
         text::Name,
     },
     error::{Error, Resource, Result},
@@ -52,6 +55,17 @@ pub struct AssignProvider {
     pub clinic: ClinicId,
 }
 
+/// A provider, and what they are called from now on.
+#[derive(Clone, Debug)]
+pub struct UpdateProvider {
+    /// Who.
+    pub id: ProviderId,
+    /// As it is spoken.
+    pub name: Name,
+    /// Which state was read; `None`: it does not matter.
+    pub version: Option<i64>,
+}
+
 /// Adds a provider, or answers with the one that the same request added before.
 #[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
 pub async fn create_provider(app: &App, caller: &Caller, command: CreateProvider) -> Result<ProviderRecord> {
@@ -63,13 +77,24 @@ pub async fn create_provider(app: &App, caller: &Caller, command: CreateProvider
     if let Claim::Done(id) = claim {
         return existing(&mut tx, id.into()).await;
     }
-    own_clinics(&mut tx, &clinics).await?;
-    providers::insert(&mut tx, id, name.as_str(), now).await?;
-    providers::assign(&mut tx, id, &clinics).await?;
+    create_in(&mut tx, id, &name, &clinics, now).await?;
     audit::insert(&mut tx, caller, now, Entry::done(CREATE_PROVIDER, "provider", id)).await?;
     let provider = existing(&mut tx, id).await?;
     tx.commit().await?;
     Ok(provider)
+}
+
+/// Adds a provider in a given transaction.
+pub(super) async fn create_in(
+    tx: &mut TenantTx,
+    id: ProviderId,
+    name: &Name,
+    clinics: &[ClinicId],
+    now: Timestamp,
+) -> Result<()> {
+    own_clinics(tx, clinics).await?;
+    providers::insert(tx, id, name.as_str(), now).await?;
+    providers::assign(tx, id, clinics).await
 }
 
 /// One provider.
@@ -108,6 +133,71 @@ pub async fn assign_provider(app: &App, caller: &Caller, command: AssignProvider
     let assigned = existing(&mut tx, provider).await?;
     tx.commit().await?;
     Ok(assigned)
+}
+
+/// Ends a provider's work at a clinic; what was booked there stays. Doing it again changes nothing.
+#[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
+pub async fn unassign_provider(
+    app: &App,
+    caller: &Caller,
+    command: AssignProvider,
+) -> Result<ProviderRecord> {
+    let AssignProvider { provider, clinic } = command;
+    let mut tx = app.db.tenant_tx(caller).await?;
+    own_clinics(&mut tx, &[clinic]).await?;
+    existing(&mut tx, provider).await?;
+    unassign_in(&mut tx, provider, clinic).await?;
+    let entry = Entry::done(UNASSIGN_PROVIDER, "provider", provider);
+    audit::insert(&mut tx, caller, app.clock.now(), entry).await?;
+    let unassigned = existing(&mut tx, provider).await?;
+    tx.commit().await?;
+    Ok(unassigned)
+}
+
+/// Ends it in a given transaction.
+pub(super) async fn unassign_in(tx: &mut TenantTx, provider: ProviderId, clinic: ClinicId) -> Result<()> {
+    providers::rules_change(tx, &[provider], None).await?;
+    providers::unassign(tx, provider, clinic).await
+}
+
+/// Renames a provider.
+#[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
+pub async fn update_provider(app: &App, caller: &Caller, command: UpdateProvider) -> Result<ProviderRecord> {
+    let UpdateProvider { id, name, version } = command;
+    let mut tx = app.db.tenant_tx(caller).await?;
+    existing(&mut tx, id).await?;
+    if !providers::rename(&mut tx, id, name.as_str(), version).await? {
+        return Err(Error::StaleVersion(existing(&mut tx, id).await?.version));
+    }
+    audit::insert(&mut tx, caller, app.clock.now(), Entry::done(UPDATE_PROVIDER, "provider", id)).await?;
+    let renamed = existing(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(renamed)
+}
+
+/// From now on nobody can be booked with the provider; what was booked stays. Doing it again changes nothing.
+#[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
+pub async fn archive_provider(app: &App, caller: &Caller, id: ProviderId) -> Result<ProviderRecord> {
+    let mut tx = app.db.tenant_tx(caller).await?;
+    let now = app.clock.now();
+    existing(&mut tx, id).await?;
+    providers::rules_change(&mut tx, &[id], None).await?;
+    providers::archive(&mut tx, id, now).await?;
+    audit::insert(&mut tx, caller, now, Entry::done(ARCHIVE_PROVIDER, "provider", id)).await?;
+    let archived = existing(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(archived)
+}
+
+/// Refuses clinics that are somebody else's, and providers who do not work there.
+pub(super) async fn works_there(tx: &mut TenantTx, offers: &[Offered]) -> Result<()> {
+    let mut clinics: Vec<ClinicId> = offers.iter().map(|offered| offered.clinic).collect();
+    clinics.dedup();
+    own_clinics(tx, &clinics).await?;
+    match providers::not_there(tx, offers).await?.first() {
+        None => Ok(()),
+        Some(absent) => Err(Error::not_found(Resource::Provider, absent)),
+    }
 }
 
 async fn existing(tx: &mut TenantTx, id: ProviderId) -> Result<ProviderRecord> {

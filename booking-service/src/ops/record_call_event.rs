@@ -1,4 +1,4 @@
-//! Notes what a telephone call's platform tells of it.
+//! Notes what a telephone call's platform tells of it. A call that is over holds nothing any more.
 
 use jiff::Timestamp;
 
@@ -7,6 +7,7 @@ use crate::{
     app::App,
     caller::Caller,
     db::{
+        appointments,
         audit::{self, Entry},
         calls,
     },
@@ -45,6 +46,7 @@ pub async fn record_call_event(app: &App, caller: &Caller, command: RecordCallEv
     let call = EndedCall { id, started_at, ended_at: ended_at.unwrap_or(now), reason };
     let mut tx = app.db.tenant_tx(caller).await?;
     calls::end(&mut tx, &call, now).await?;
+    appointments::release_holds(&mut tx, call.id.as_str(), now).await?;
     audit::insert(&mut tx, caller, now, Entry::done(RECORD_CALL_EVENT, "call", call.id.as_str())).await?;
     tx.commit().await?;
     Ok(Done)

@@ -33,6 +33,16 @@ pub async fn record(app: &App, caller: &Caller, rpc: Rpc, error: &Error, reason:
         | Error::ClinicRequired(_)
         | Error::NoProviders(_)
         | Error::SlotTaken(_)
+        | Error::NotBookable { .. }
+        | Error::ServiceNotOffered(_)
+        | Error::OfferExpired
+        | Error::AmbiguousSlot
+        | Error::HoldExpired
+        | Error::TooManyHolds(_)
+        | Error::CutoffPassed(_)
+        | Error::NotBegun
+        | Error::StaleVersion(_)
+        | Error::NameInUse
         | Error::RefreshTokenReused
         | Error::OrganisationRequired(_)
         | Error::EmailInUse
@@ -54,8 +64,14 @@ pub async fn record(app: &App, caller: &Caller, rpc: Rpc, error: &Error, reason:
         | Error::Internal(_) => return Ok(()),
     };
     let mut tx = app.db.tenant_tx(caller).await?;
-    let entry =
-        Entry { rpc, refused: Some(reason), resource: resource.as_deref(), resource_id, named_org_id };
+    let entry = Entry {
+        rpc,
+        refused: Some(reason),
+        resource: resource.as_deref(),
+        resource_id,
+        named_org_id,
+        note: None,
+    };
     audit::insert(&mut tx, caller, app.clock.now(), entry).await?;
     tx.commit().await
 }

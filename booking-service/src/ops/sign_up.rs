@@ -63,7 +63,7 @@ pub async fn sign_up(app: &App, request: &RequestContext, command: SignUp) -> Re
     let password_hash = app.passwords.hash(password).await?;
     let (org, user, now) = (OrgId::generate(), UserId::generate(), app.clock.now());
     let caller = Caller::user(org, user, Role::Admin, request);
-    let clinic = Clinic { id: ClinicId::generate(), name: clinic.as_str().to_owned(), zone, created_at: now };
+    let clinic = Clinic::new(ClinicId::generate(), &clinic, zone, now);
     let provider =
         provider.map(|name| Provider { id: ProviderId::generate(), name: name.as_str().to_owned() });
     let user = User { id: user, email, password_hash };

@@ -21,6 +21,7 @@ pub(crate) struct SlotJson {
     start_time: Option<String>,
     end_time: Option<String>,
     time_zone: String,
+    service_id: Option<String>,
 }
 
 impl From<pb::Slot> for SlotJson {
@@ -34,6 +35,8 @@ impl From<pb::Slot> for SlotJson {
             end_time,
             time_zone,
             spoken_start_time: _,
+            service_id,
+            local_start_time: _,
         } = slot;
         Self {
             offer_id,
@@ -43,6 +46,7 @@ impl From<pb::Slot> for SlotJson {
             start_time: instant(start_time.as_ref()),
             end_time: instant(end_time.as_ref()),
             time_zone,
+            service_id: known(service_id),
         }
     }
 }
@@ -60,7 +64,10 @@ pub(super) fn appointment(appointment: &pb::Appointment) -> Value {
         "patient_phone": known(patient.phone),
         "scheduled_at": instant(appointment.start_time.as_ref()),
         "duration_minutes": minutes(appointment),
+        "service_id": known(appointment.service_id.clone()),
+        "service": known(appointment.service_name.clone()),
         "status": status(appointment.state()),
+        "hold_expires_at": instant(appointment.hold_expire_time.as_ref()),
         "confirmation_code": appointment.confirmation_code,
         "created_at": instant(appointment.create_time.as_ref()),
     })

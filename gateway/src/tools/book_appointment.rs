@@ -8,35 +8,26 @@ use tonic::Status;
 
 use super::{
     Answer, appointment_json,
-    arguments::{Check, Minutes, Text, read},
-    times::{ANOTHER_DAY, contradict, duration, joined, when},
+    arguments::{Check, Text, read},
+    slot_arguments::{self, Named, SlotArguments, named},
 };
 use crate::{context::Context, problem::Problem, say, upstream::Upstream};
 
 /// Book an appointment for the caller at a time that they have agreed to. It is booked only when the answer begins with "Booked".
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(extend("required" = ["patient_name", "appointment_time"]))]
+#[schemars(extend("required" = ["patient_name"]))]
 pub(super) struct Arguments {
-    /// The clinic's id. Leave it out where there is only one clinic.
-    clinic_id: Text,
-    /// The provider's id. Leave it out if anybody will do.
-    provider_id: Text,
     /// The patient's full name.
     patient_name: Text,
+    #[serde(flatten)]
+    slot: SlotArguments,
     /// The patient's telephone number with country code. Leave it out if it is the number they call from.
     patient_phone: Text,
     /// The patient's e-mail address, if they want to give one.
     patient_email: Text,
-    /// When the appointment begins: a date and time on the clinic's clock like 2027-01-05T14:00, or with an offset.
-    appointment_time: Text,
-    /// The day alone, from models that part it from the time.
-    #[schemars(skip)]
-    date: Text,
-    /// How long it takes, in minutes. Leave it out for the usual 30.
-    duration_minutes: Minutes,
-    /// What the patient comes for, in their words.
-    service: Text,
+    /// The id of a time that hold_slot keeps for the caller, to book that.
+    appointment_id: Text,
 }
 
 const ALIASES: &[(&str, &str)] = &[
@@ -49,16 +40,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("customer_phone", "patient_phone"),
     ("email", "patient_email"),
     ("customer_email", "patient_email"),
-    ("start_time", "appointment_time"),
-    ("start", "appointment_time"),
-    ("time", "appointment_time"),
-    ("datetime", "appointment_time"),
-    ("date_time", "appointment_time"),
-    ("scheduled_at", "appointment_time"),
-    ("appointment_date", "date"),
-    ("day", "date"),
-    ("duration", "duration_minutes"),
-    ("service_text", "service"),
+    ("hold_id", "appointment_id"),
     ("reason", "service"),
 ];
 
@@ -84,34 +66,29 @@ pub(super) async fn call(
 }
 
 pub(super) fn request(given: Map<String, Value>) -> Result<pb::BookAppointmentRequest, Problem> {
-    let Arguments {
-        clinic_id,
-        provider_id,
-        patient_name,
-        patient_phone,
-        patient_email,
-        appointment_time,
-        date,
-        duration_minutes,
-        service,
-    } = read(given, ALIASES)?;
+    let Arguments { patient_name, slot, patient_phone, patient_email, appointment_id } =
+        read(given, &[ALIASES, slot_arguments::ALIASES].concat())?;
     let mut check = Check::default();
-    let (date, time) = (check.text("date", date), check.text("appointment_time", appointment_time));
-    if contradict(&date, &time) {
-        check.wrong("date", ANOTHER_DAY);
-    }
-    let slot = pb::SlotChoice {
-        clinic_id: check.text("clinic_id", clinic_id),
-        provider_id: check.text("provider_id", provider_id),
-        when: when(&joined(&date, &time)),
-        duration: duration(check.value("duration_minutes", duration_minutes)),
-    };
+    let Named { offer_id, slot, service_text } = named(&mut check, slot);
     let patient = pb::PatientDetails {
         name: check.text("patient_name", patient_name),
         phone: check.text("patient_phone", patient_phone),
         email: check.text("patient_email", patient_email),
     };
-    let service_text = check.text("service", service);
+    let hold_id = check.text("appointment_id", appointment_id);
     check.finish()?;
-    Ok(pb::BookAppointmentRequest { what: Some(What::Slot(slot)), patient: Some(patient), service_text })
+    // What is named in several ways must be the same slot.
+    let (what, expected) = match (hold_id.is_empty(), offer_id.is_empty()) {
+        (true, true) => (What::Slot(slot), None),
+        (true, false) => (What::OfferId(offer_id), Some(slot)),
+        (false, _) => (What::AppointmentId(hold_id), Some(slot)),
+    };
+    Ok(pb::BookAppointmentRequest {
+        what: Some(what),
+        patient: Some(patient),
+        service_text,
+        expected,
+        metadata: [].into(),
+        override_reason: String::new(),
+    })
 }

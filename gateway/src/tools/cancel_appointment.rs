@@ -52,6 +52,8 @@ pub(super) fn request(given: Map<String, Value>) -> Result<pb::CancelAppointment
         appointment_id: check.text("appointment_id", appointment_id),
         confirmation_code: check.text("confirmation_code", confirmation_code),
         reason: check.text("reason", reason),
+        version: 0,
+        override_reason: String::new(),
     };
     check.finish()?;
     Ok(request)

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Answer, SlotJson,
     arguments::{Check, Minutes, Text, read},
+    slot_arguments::service_named,
     times::{ANOTHER_DAY, contradict, duration, is_day, joined, when},
 };
 use crate::{context::Context, problem::Problem, say, upstream::Upstream};
@@ -25,9 +26,18 @@ pub(super) struct Arguments {
     /// The time in question, to hear whether it is free: a date and time on the clinic's clock like 2027-01-05T14:00, or with an
     /// offset. Give either this or the date.
     appointment_time: Text,
-    /// How long the visit takes, in minutes. Leave it out for the usual 30.
+    /// The last day of several, like 2027-01-09, at most 30 days after the date. Leave it out to ask of one day.
+    end_date: Text,
+    /// Only in this part of the day: morning, afternoon or evening.
+    part_of_day: Text,
+    /// What the patient comes for: the service's name or id.
+    service: Text,
+    /// How long the visit takes, in minutes. Leave it out for the service's usual time, or the usual 30.
     duration_minutes: Minutes,
 }
+
+/// More times than this nobody keeps in mind, and no answer should hold.
+const MOST: i32 = 24;
 
 pub(super) const ALIASES: &[(&str, &str)] = &[
     ("start_time", "appointment_time"),
@@ -40,7 +50,15 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ("day", "date"),
     ("start_date", "date"),
     ("preferred_date", "date"),
+    ("last_date", "end_date"),
+    ("date_to", "end_date"),
+    ("time_of_day", "part_of_day"),
+    ("preference", "part_of_day"),
     ("duration", "duration_minutes"),
+    ("service_id", "service"),
+    ("service_name", "service"),
+    ("service_text", "service"),
+    ("treatment", "service"),
 ];
 
 /// What the arguments ask for.
@@ -68,7 +86,7 @@ pub(super) async fn call(
         Request::Time(request) => {
             let found = upstream.check_slot(context, request).await?;
             let say = say::availability(&found);
-            let pb::CheckSlotResponse { available, slot, alternatives } = found;
+            let pb::CheckSlotResponse { available, slot, alternatives, problem: _ } = found;
             let free = if available { slot.into_iter().collect() } else { alternatives };
             let slots: Vec<SlotJson> = free.into_iter().map(SlotJson::from).collect();
             Ok(Answer::new(say, json!({ "available": available, "slots": slots })))
@@ -77,15 +95,29 @@ pub(super) async fn call(
 }
 
 pub(super) fn request(given: Map<String, Value>) -> Result<Request, Problem> {
-    let Arguments { clinic_id, provider_id, date, appointment_time, duration_minutes } =
-        read(given, ALIASES)?;
+    let Arguments {
+        clinic_id,
+        provider_id,
+        date,
+        appointment_time,
+        end_date,
+        part_of_day,
+        service,
+        duration_minutes,
+    } = read(given, ALIASES)?;
     let mut check = Check::default();
     let clinic_id = check.text("clinic_id", clinic_id);
     let provider_id = check.text("provider_id", provider_id);
     let (date, time) = (check.text("date", date), check.text("appointment_time", appointment_time));
+    let (service_id, service_text) = service_named(check.text("service", service));
     let duration = duration(check.value("duration_minutes", duration_minutes));
+    let end_date = check.text("end_date", end_date);
+    let part = part_of_day_named(&check.text("part_of_day", part_of_day));
     if date.is_empty() && time.is_empty() {
         check.wrong("date", "or appointment_time is required");
+    }
+    if part.is_none() {
+        check.wrong("part_of_day", "must be morning, afternoon or evening");
     }
     if contradict(&date, &time) {
         check.wrong("date", ANOTHER_DAY);
@@ -95,11 +127,37 @@ pub(super) fn request(given: Map<String, Value>) -> Result<Request, Problem> {
     // A day without a time, under either name; what is neither is for the service to say.
     let is_of_a_day = is_day(&both) || (time.is_empty() && !date.is_empty() && !date.contains(':'));
     Ok(if is_of_a_day {
-        Request::Day(pb::SearchSlotsRequest { clinic_id, provider_id, date: both, duration })
+        Request::Day(pb::SearchSlotsRequest {
+            clinic_id,
+            provider_id,
+            date: both,
+            duration,
+            service_id,
+            service_text,
+            end_date,
+            part_of_day: part.unwrap_or_default().into(),
+            limit: MOST,
+            offered: true,
+            ..Default::default()
+        })
     } else {
-        let slot = pb::SlotChoice { clinic_id, provider_id, when: when(&both), duration };
+        let when = when(&both);
+        let slot = pb::SlotChoice { clinic_id, provider_id, when, duration, service_id, service_text };
         Request::Time(pb::CheckSlotRequest { slot: Some(slot) })
     })
+}
+
+/// As models write it; nothing is at any time, and `None` is none that there is.
+fn part_of_day_named(text: &str) -> Option<pb::PartOfDay> {
+    let text = text.trim().to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    match text.as_str() {
+        "" | "any" | "anytime" | "all" => Some(pb::PartOfDay::Unspecified),
+        _ if has(&["afternoon"]) => Some(pb::PartOfDay::Afternoon),
+        _ if has(&["morning"]) => Some(pb::PartOfDay::Morning),
+        _ if has(&["evening", "night"]) => Some(pb::PartOfDay::Evening),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,12 @@ mod cancel_appointment;
 mod check_availability;
 mod claims;
 mod definition;
+mod describe_clinic;
 mod find_appointments;
+mod hold_slot;
+mod lookup_patient;
+mod reschedule_appointment;
+mod slot_arguments;
 mod times;
 
 use std::{borrow::Cow, time::Instant};
@@ -39,58 +44,67 @@ impl Answer {
     }
 }
 
-/// A tool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tool {
-    CheckAvailability,
-    BookAppointment,
-    FindAppointments,
-    CancelAppointment,
+/// The tools: each once.
+macro_rules! tools {
+    ($($tool:ident = $module:ident),* $(,)?) => {
+        /// A tool.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Tool {
+            $($tool,)*
+        }
+
+        impl Tool {
+            const ALL: &[Self] = &[$(Self::$tool,)*];
+
+            fn name(self) -> &'static str {
+                match self {
+                    $(Self::$tool => stringify!($module),)*
+                }
+            }
+
+            fn definition(self, url: &str) -> Value {
+                match self {
+                    $(Self::$tool => definition::of::<$module::Arguments>(self.name(), url),)*
+                }
+            }
+
+            async fn call(self, app: &App, context: &Context, given: Map<String, Value>) -> Result<Answer, Problem> {
+                match self {
+                    $(Self::$tool => $module::call(&app.upstream, context, given).await,)*
+                }
+            }
+        }
+
+        /// Reads the arguments as each of the tools would, for the sake of surviving it.
+        #[cfg(test)]
+        pub(crate) fn read_by_each(given: &Map<String, Value>) {
+            $(let _ = $module::request(given.clone());)*
+        }
+    };
 }
 
+tools!(
+    CheckAvailability = check_availability,
+    HoldSlot = hold_slot,
+    BookAppointment = book_appointment,
+    FindAppointments = find_appointments,
+    RescheduleAppointment = reschedule_appointment,
+    CancelAppointment = cancel_appointment,
+    LookupPatient = lookup_patient,
+    DescribeClinic = describe_clinic,
+);
+
 impl Tool {
-    const ALL: [Self; 4] =
-        [Self::CheckAvailability, Self::BookAppointment, Self::FindAppointments, Self::CancelAppointment];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::CheckAvailability => "check_availability",
-            Self::BookAppointment => "book_appointment",
-            Self::FindAppointments => "find_appointments",
-            Self::CancelAppointment => "cancel_appointment",
-        }
-    }
-
     /// The tool of this name in any style: `bookAppointment` and `Book-Appointment` are `book_appointment`.
     fn named(name: &str) -> Option<Self> {
         let name = bare(name);
-        Self::ALL.into_iter().find(|tool| bare(tool.name()) == name)
-    }
-
-    fn definition(self, url: &str) -> Value {
-        let name = self.name();
-        match self {
-            Self::CheckAvailability => definition::of::<check_availability::Arguments>(name, url),
-            Self::BookAppointment => definition::of::<book_appointment::Arguments>(name, url),
-            Self::FindAppointments => definition::of::<find_appointments::Arguments>(name, url),
-            Self::CancelAppointment => definition::of::<cancel_appointment::Arguments>(name, url),
-        }
-    }
-
-    async fn call(self, app: &App, context: &Context, given: Map<String, Value>) -> Result<Answer, Problem> {
-        let upstream = &app.upstream;
-        match self {
-            Self::CheckAvailability => check_availability::call(upstream, context, given).await,
-            Self::BookAppointment => book_appointment::call(upstream, context, given).await,
-            Self::FindAppointments => find_appointments::call(upstream, context, given).await,
-            Self::CancelAppointment => cancel_appointment::call(upstream, context, given).await,
-        }
+        Self::ALL.iter().copied().find(|tool| bare(tool.name()) == name)
     }
 }
 
 /// All tools, as the voice platform is told of them; `url` is where it calls them.
 pub(crate) fn definitions(url: &str) -> Vec<Value> {
-    Tool::ALL.into_iter().map(|tool| tool.definition(url)).collect()
+    Tool::ALL.iter().map(|tool| tool.definition(url)).collect()
 }
 
 /// Calls a tool. Whatever is wrong, the credential is looked at first: who is not let in learns nothing else.
@@ -132,15 +146,6 @@ pub(crate) async fn corrective(app: &App, context: &Context, problem: Problem) -
     }
 }
 
-/// Reads the arguments as each of the tools would, for the sake of surviving it.
-#[cfg(test)]
-pub(crate) fn read_by_each(given: &Map<String, Value>) {
-    let _ = check_availability::request(given.clone());
-    let _ = book_appointment::request(given.clone());
-    let _ = find_appointments::request(given.clone());
-    let _ = cancel_appointment::request(given.clone());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,10 +183,19 @@ mod tests {
             definitions.iter().map(|definition| &definition["function"]["name"]).collect();
         assert_eq!(
             names,
-            ["check_availability", "book_appointment", "find_appointments", "cancel_appointment"]
+            [
+                "check_availability",
+                "hold_slot",
+                "book_appointment",
+                "find_appointments",
+                "reschedule_appointment",
+                "cancel_appointment",
+                "lookup_patient",
+                "describe_clinic"
+            ]
         );
-        let book = &definitions[1]["function"]["parameters"];
-        assert_eq!(book["required"], serde_json::json!(["patient_name", "appointment_time"]));
+        let book = &definitions[2]["function"]["parameters"];
+        assert_eq!(book["required"], serde_json::json!(["patient_name"]));
         assert_eq!(book["properties"]["duration_minutes"]["type"], "integer");
         assert!(book["properties"].get("date").is_none(), "one way to say it is enough for a schema");
     }

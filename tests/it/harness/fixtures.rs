@@ -10,7 +10,8 @@ use booking_service::{
     ops::create_organisation::{CreateOrganisation, create_organisation},
 };
 use proto::booking::v1::{
-    self as pb, appointment_service_client::AppointmentServiceClient, book_appointment_request::What,
+    self as pb, appointment_service_client::AppointmentServiceClient,
+    availability_service_client::AvailabilityServiceClient, book_appointment_request::What,
     clinic_service_client::ClinicServiceClient, slot_choice::When,
 };
 use reqwest::StatusCode;
@@ -63,10 +64,83 @@ impl TestApp {
 
     /// One more clinic of the organisation.
     pub(crate) async fn second_clinic(&self, clinic: &Clinic) -> String {
-        let message =
-            pb::CreateClinicRequest { name: "Oak Street Dental".into(), time_zone: "America/Denver".into() };
+        let message = pb::CreateClinicRequest {
+            name: "Oak Street Dental".into(),
+            time_zone: "America/Denver".into(),
+            ..Default::default()
+        };
         let made = self.clinics().create_clinic(with_token(&clinic.admin, message)).await.unwrap();
         made.into_inner().clinic.unwrap().id
+    }
+
+    /// A service that the clinic's provider offers there.
+    pub(crate) async fn service(&self, clinic: &Clinic, name: &str, length: i64) -> pb::Service {
+        let offer = pb::ServiceOffer { clinic_id: clinic.id.clone(), provider_id: clinic.provider.clone() };
+        self.service_of(
+            clinic,
+            pb::CreateServiceRequest {
+                name: name.into(),
+                durations: vec![minutes(length)],
+                offers: vec![offer],
+                ..Default::default()
+            },
+        )
+        .await
+    }
+
+    /// A service as it is described.
+    pub(crate) async fn service_of(&self, clinic: &Clinic, message: pb::CreateServiceRequest) -> pb::Service {
+        let made = self.clinics().create_service(with_token(&self.token_for(clinic), message)).await.unwrap();
+        made.into_inner().service.unwrap()
+    }
+
+    /// A closure of the clinic, from one day or time to another.
+    pub(crate) async fn closed(&self, clinic: &Clinic, start: &str, end: &str) -> pb::Absence {
+        let of = pb::create_absence_request::Of::ClinicId(clinic.id.clone());
+        self.absent(clinic, of, start, end).await
+    }
+
+    /// Time off of the clinic's provider.
+    pub(crate) async fn away(&self, clinic: &Clinic, start: &str, end: &str) -> pb::Absence {
+        let of = pb::create_absence_request::Of::ProviderId(clinic.provider.clone());
+        self.absent(clinic, of, start, end).await
+    }
+
+    async fn absent(
+        &self,
+        clinic: &Clinic,
+        of: pb::create_absence_request::Of,
+        start: &str,
+        end: &str,
+    ) -> pb::Absence {
+        let (start, end) = (start.to_owned(), end.to_owned());
+        let message = pb::CreateAbsenceRequest { of: Some(of), start, end, ..Default::default() };
+        let made = self.clinics().create_absence(with_token(&self.token_for(clinic), message)).await.unwrap();
+        made.into_inner().absence.unwrap()
+    }
+
+    /// The provider works at the clinic on these days: `("monday", "09:00-12:00 13:00-17:00")`.
+    pub(crate) async fn hours(&self, clinic: &Clinic, days: &[(&str, &str)]) {
+        let span = |text: &str| {
+            let (start, end) = text.split_once('-').unwrap();
+            pb::DaySpan { start: start.into(), end: end.into() }
+        };
+        let day = |(day, open): &(&str, &str)| pb::DayHours {
+            day: (*day).to_owned(),
+            open: open.split_whitespace().map(span).collect(),
+            breaks: vec![],
+        };
+        let message = pb::SetWorkingHoursRequest {
+            clinic_id: clinic.id.clone(),
+            provider_id: clinic.provider.clone(),
+            days: days.iter().map(day).collect(),
+            version: 0,
+        };
+        self.clinics().set_working_hours(with_token(&self.token_for(clinic), message)).await.unwrap();
+    }
+
+    pub(crate) fn availability(&self) -> AvailabilityServiceClient<Channel> {
+        AvailabilityServiceClient::new(self.grpc.clone())
     }
 
     pub(crate) fn clinics(&self) -> ClinicServiceClient<Channel> {
@@ -165,7 +239,7 @@ pub(crate) fn slot(clinic: &Clinic, start: &str) -> pb::SlotChoice {
         clinic_id: clinic.id.clone(),
         provider_id: clinic.provider.clone(),
         when: Some(When::Timestamp(instant(start))),
-        duration: None,
+        ..Default::default()
     }
 }
 
@@ -181,11 +255,7 @@ pub(crate) fn booking_of(slot: pb::SlotChoice) -> pb::BookAppointmentRequest {
         phone: "+17185550199".into(),
         email: "dana@example.com".into(),
     };
-    pb::BookAppointmentRequest {
-        what: Some(What::Slot(slot)),
-        patient: Some(patient),
-        service_text: String::new(),
-    }
+    pb::BookAppointmentRequest { what: Some(What::Slot(slot)), patient: Some(patient), ..Default::default() }
 }
 
 /// The same in the direct form of HTTP.
@@ -222,6 +292,12 @@ pub(crate) fn refusal<T>(answer: Result<T, Status>) -> (Code, String) {
 /// The one refusal of a credential.
 pub(crate) fn unauthenticated() -> (Code, String) {
     (Code::Unauthenticated, "UNAUTHENTICATED".to_owned())
+}
+
+/// What is said before the names of offers, which differ each time; there must be some.
+pub(crate) fn before_offers(said: &str) -> &str {
+    let found = [" Its offer_id, ", " Their offer_ids "].iter().find_map(|words| said.split_once(words));
+    found.unwrap_or_else(|| panic!("no offers: {said}")).0
 }
 
 /// Numbers without a pattern (Knuth's multiplicative hash), the same in each run.

@@ -12,7 +12,6 @@ use crate::{
     domain::{
         ids::{AppointmentId, PatientId, ProviderId},
         patient::{Email, Patient, PatientDetails, Phone},
-        slot::Slot,
     },
     error::Result,
 };
@@ -24,14 +23,16 @@ pub struct Entering<'a> {
     pub rpc: Rpc,
     /// The key, where there is one.
     pub repeatable: Option<Repeatable<'a>>,
-    /// The appointment that is about to be made.
+    /// The appointment that is about to be made, or to be changed: its own time does not stand in its way.
     pub appointment: AppointmentId,
-    /// Who comes.
-    pub patient: &'a PatientDetails,
+    /// Who comes; nobody yet, or whom the appointment knows already.
+    pub patient: Option<&'a PatientDetails>,
     /// Whose time comes into question.
     pub providers: &'a [ProviderId],
-    /// When.
-    pub slot: Slot,
+    /// Whose time it has been until now.
+    pub until_now: Option<ProviderId>,
+    /// What it takes of a provider's time.
+    pub block: (Timestamp, Timestamp),
     /// The present moment.
     pub now: Timestamp,
 }
@@ -39,16 +40,26 @@ pub struct Entering<'a> {
 /// What [`enter()`] found.
 #[derive(Clone, Debug)]
 pub enum Entered {
-    /// These providers are ours until the transaction ends, and one of them was free before; none: everybody is taken.
-    Locked(Patient, Vec<ProviderId>),
+    /// These providers are ours until the transaction ends, each with the state of what counts for them, and one of those in question was free before; none:
+    /// everybody is taken.
+    Locked(Option<Patient>, Vec<Locked>),
     /// The key has been used.
     KeyUsed,
     /// Another transaction has just made this patient; the next attempt will find them.
     PatientJustMade,
 }
 
-/// The statement of [`enter()`]: organisation, RPC, key, fingerprint, the new appointment, now, the new patient, name, folded name, number, e-mail, providers,
-/// start, end, and the earliest moment at which something could begin that reaches in.
+/// A provider whose time is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Locked {
+    /// Whose.
+    pub provider: ProviderId,
+    /// Which state of the rules counts.
+    pub rules_version: i64,
+}
+
+/// The statement of [`enter()`]: organisation, RPC, key, fingerprint, the appointment, now, the new patient, name, folded name, number, e-mail,
+/// providers, from, to, the earliest moment at which something could begin that reaches in, and the provider until now.
 pub const ENTER: &str = "
     with claimed as (
         insert into idempotency (org_id, rpc, key, fingerprint, resource_id, created_at)
@@ -73,7 +84,7 @@ pub const ENTER: &str = "
     ), made as (
         insert into patient (org_id, patient_id, name, name_folded, phone, email, created_at)
         select $1, $7, $8, $9, $10, $11, $6
-        where exists (select from may_enter) and not exists (select from known)
+        where exists (select from may_enter) and not exists (select from known) and $9 is not null
         on conflict do nothing
         returning patient_id, name, phone, email
     ), person as (
@@ -86,35 +97,39 @@ pub const ENTER: &str = "
             where a.org_id = $1 and a.provider_id = p.provider_id
                 and a.is_live and (a.hold_expires_at is null or a.hold_expires_at > $6)
                 and a.block_from < $14 and a.block_to > $13 and a.block_from > $15
+                and a.appointment_id <> $5
             -- Keeps the question from becoming a join, for which all appointments would be read: it is asked a provider at a time.
             offset 0
         )
         limit 1
     )
-    select
-        exists (select from may_enter) as may_enter,
-        (select patient_id from person) as patient_id,
-        (select name from person) as name,
-        (select phone from person) as phone,
-        (select email from person) as email,
-        array(
-            select p.provider_id
-            from provider p
-            where p.org_id = $1 and p.provider_id = any ($12)
-                -- Not before the key and the patient are ours: the order of locks.
-                and exists (select from may_enter) and exists (select from person)
-                -- All or none: two requests of one call must meet at a lock, whoever looks free to each.
-                and exists (select from free)
-            order by p.provider_id
-            for no key update of p
-        ) as locked
+    select who.may_enter, who.patient_id, who.name, who.phone, who.email, locked.provider_id, locked.rules_version
+    from (
+        select
+            exists (select from may_enter) as may_enter,
+            (select patient_id from person) as patient_id,
+            (select name from person) as name,
+            (select phone from person) as phone,
+            (select email from person) as email
+    ) who
+    left join lateral (
+        select p.provider_id, p.rules_version
+        from provider p
+        where p.org_id = $1 and (p.provider_id = any ($12) or p.provider_id = $16)
+            -- Not before the key and the patient are ours: the order of locks.
+            and exists (select from may_enter) and ($9 is null or exists (select from person))
+            -- All or none: two requests of one call must meet at a lock, whoever looks free to each.
+            and exists (select from free)
+        order by p.provider_id
+        for no key update of p
+    ) locked on true
 ";
 
 /// Claims the key, finds or makes the patient, and locks the providers, if one of them looks free. Whoever lost the slot before
 /// learns it here, without waiting for a lock.
 pub async fn enter(tx: &mut TenantTx, entering: Entering<'_>) -> Result<Entered> {
-    let Entering { rpc, repeatable, appointment, patient, providers, slot, now } = entering;
-    let row = sqlx::query(ENTER)
+    let Entering { rpc, repeatable, appointment, patient, providers, until_now, block, now } = entering;
+    let rows = sqlx::query(ENTER)
         .bind(tx.org)
         .bind(rpc.name)
         .bind(repeatable.map(|r| r.key.as_str()))
@@ -122,25 +137,36 @@ pub async fn enter(tx: &mut TenantTx, entering: Entering<'_>) -> Result<Entered>
         .bind(appointment)
         .bind(now.to_sqlx())
         .bind(PatientId::generate())
-        .bind(patient.name.as_str())
-        .bind(patient.name.folded())
-        .bind(patient.phone.as_ref().map(Phone::as_str))
-        .bind(patient.email.as_ref().map(Email::as_str))
+        .bind(patient.map(|patient| patient.name.as_str()))
+        .bind(patient.map(|patient| patient.name.folded()))
+        .bind(patient.and_then(|patient| patient.phone.as_ref()).map(Phone::as_str))
+        .bind(patient.and_then(|patient| patient.email.as_ref()).map(Email::as_str))
         .bind(providers)
-        .bind(slot.start().to_sqlx())
-        .bind(slot.end().to_sqlx())
-        .bind(earliest_block(slot).to_sqlx())
-        .fetch_one(tx.conn())
+        .bind(block.0.to_sqlx())
+        .bind(block.1.to_sqlx())
+        .bind(earliest_block(block.0).to_sqlx())
+        .bind(until_now)
+        .fetch_all(tx.conn())
         .await?;
+    let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     if !row.try_get::<bool, _>("may_enter")? {
         return Ok(Entered::KeyUsed);
     }
-    let Some(id) = row.try_get("patient_id")? else { return Ok(Entered::PatientJustMade) };
-    let patient = Patient {
-        id,
-        name: row.try_get("name")?,
-        phone: row.try_get("phone")?,
-        email: row.try_get("email")?,
+    let known = match row.try_get("patient_id")? {
+        Some(id) => Some(Patient {
+            id,
+            name: row.try_get("name")?,
+            phone: row.try_get("phone")?,
+            email: row.try_get("email")?,
+        }),
+        None if patient.is_some() => return Ok(Entered::PatientJustMade),
+        None => None,
     };
-    Ok(Entered::Locked(patient, row.try_get("locked")?))
+    let mut locked = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if let Some(provider) = row.try_get("provider_id")? {
+            locked.push(Locked { provider, rules_version: row.try_get("rules_version")? });
+        }
+    }
+    Ok(Entered::Locked(known, locked))
 }

@@ -10,13 +10,14 @@ use crate::{
     db::{TenantTx, breaks},
     domain::{
         confirmation_code::ConfirmationCode,
-        ids::{AppointmentId, AuditId, ClinicId, PatientId, ProviderId},
+        ids::{AppointmentId, AuditId, ClinicId, PatientId, ProviderId, ServiceId},
+        metadata::Metadata,
         slot::Slot,
     },
     error::Result,
 };
 
-/// An appointment that is about to be written, but for its provider.
+/// An appointment or a hold that is about to be written, but for its provider.
 #[derive(Clone, Copy, Debug)]
 pub struct Writing<'a> {
     /// The RPC, for the audit.
@@ -25,12 +26,22 @@ pub struct Writing<'a> {
     pub appointment: AppointmentId,
     /// Where.
     pub clinic: ClinicId,
-    /// Who comes.
-    pub patient: PatientId,
-    /// Whose time is locked.
+    /// Who comes; a hold may not know yet.
+    pub patient: Option<PatientId>,
+    /// Whose time is locked, in the order in which they are tried.
     pub locked: &'a [ProviderId],
     /// When.
     pub slot: Slot,
+    /// What it takes of the provider's time.
+    pub block: (Timestamp, Timestamp),
+    /// Until when it is a hold; `None`: it is booked.
+    pub held_until: Option<Timestamp>,
+    /// The service.
+    pub service: Option<ServiceId>,
+    /// What the client keeps with it.
+    pub metadata: &'a Metadata,
+    /// Why a rule was set aside.
+    pub note: Option<&'a str>,
     /// Its code.
     pub code: &'a ConfirmationCode,
     /// What the caller said they come for.
@@ -61,8 +72,19 @@ pub enum OnTheWay {
     Yes,
 }
 
-/// The statement of [`write()`]: organisation, providers, now, start, end, the earliest moment at which something could begin that reaches in, appointment,
-/// clinic, patient, code, service, audit id, call, actor, role, action, request.
+impl OnTheWay {
+    /// Whether the provider's calendar does well; `None`: there is none.
+    pub(super) fn of(is_well: Option<bool>) -> Self {
+        match is_well {
+            None => Self::No,
+            Some(false) => Self::Slowly,
+            Some(true) => Self::Yes,
+        }
+    }
+}
+
+/// The statement of [`write()`]: organisation, providers, now, from, to, the earliest moment at which something could begin that reaches in, appointment,
+/// clinic, patient, code, what the service was called, audit id, call, actor, role, action, request, start, end, end of the hold, service, metadata, note.
 pub const WRITE: &str = "
     with lapsed as (
         update appointment
@@ -103,7 +125,7 @@ pub const WRITE: &str = "
                 offset 0
             ) me
             where a.state in ('booked', 'confirmed')
-                and a.starts_at = $4 and a.ends_at = $5 and a.provider_id = any ($2)
+                and a.starts_at = $18 and a.ends_at = $19 and a.provider_id = any ($2)
                 -- The same person; who gave neither number nor e-mail is a new patient each time.
                 and (t.patient_id = me.patient_id or (
                     t.name_folded = me.name_folded
@@ -115,9 +137,10 @@ pub const WRITE: &str = "
     ), booked as (
         insert into appointment (
             org_id, appointment_id, clinic_id, provider_id, patient_id, starts_at, ends_at, block_from, block_to,
-            state, confirmation_code, service_text, call_id, created_at, updated_at
+            state, hold_expires_at, confirmation_code, service_id, service_text, metadata, call_id, created_at, updated_at
         )
-        select $1, $7, $8, chosen.provider_id, $9, $4, $5, $4, $5, 'booked', $10, $11, $13, $3, $3
+        select $1, $7, $8, chosen.provider_id, $9, $18, $19, $4, $5,
+            case when $20 is null then 'booked' else 'held' end, $20, $10, $21, $11, $22::jsonb, $13, $3, $3
         from chosen
         -- Counted, so that the holds are expired before the constraint looks at them.
         where (select count(*) from lapsed) >= 0
@@ -125,9 +148,9 @@ pub const WRITE: &str = "
         returning provider_id
     ), noted as (
         insert into audit (
-            org_id, audit_id, at, actor, actor_role, action, outcome, resource, resource_id, request_id, call_id
+            org_id, audit_id, at, actor, actor_role, action, outcome, resource, resource_id, request_id, call_id, note
         )
-        select $1, $12, $3, $14, $15, $16, 'done', 'appointment', $7::text, $17, $13
+        select $1, $12, $3, $14, $15, $16, 'done', 'appointment', $7::text, $17, $13, $23
         from booked
     )
     -- One at a time, by its key.
@@ -144,14 +167,29 @@ pub const WRITE: &str = "
 /// Writes the appointment for the first of the locked providers who is free, and its audit row. Holds of that time that ran out are
 /// expired on the way.
 pub async fn write(tx: &mut TenantTx, caller: &Caller, writing: Writing<'_>) -> Result<Written> {
-    let Writing { rpc, appointment, clinic, patient, locked, slot, code, service_text, now } = writing;
+    let Writing {
+        rpc,
+        appointment,
+        clinic,
+        patient,
+        locked,
+        slot,
+        block,
+        held_until,
+        service,
+        metadata,
+        note,
+        code,
+        service_text,
+        now,
+    } = writing;
     let written: sqlx::Result<Option<(ProviderId, Option<bool>)>> = sqlx::query_as(WRITE)
         .bind(tx.org)
         .bind(locked)
         .bind(now.to_sqlx())
-        .bind(slot.start().to_sqlx())
-        .bind(slot.end().to_sqlx())
-        .bind(earliest_block(slot).to_sqlx())
+        .bind(block.0.to_sqlx())
+        .bind(block.1.to_sqlx())
+        .bind(earliest_block(block.0).to_sqlx())
         .bind(appointment)
         .bind(clinic)
         .bind(patient)
@@ -163,6 +201,12 @@ pub async fn write(tx: &mut TenantTx, caller: &Caller, writing: Writing<'_>) -> 
         .bind(caller.role.as_str())
         .bind(rpc.name)
         .bind(caller.request.id.as_deref())
+        .bind(slot.start().to_sqlx())
+        .bind(slot.end().to_sqlx())
+        .bind(held_until.map(jiff_sqlx::ToSqlx::to_sqlx))
+        .bind(service)
+        .bind(metadata.json())
+        .bind(note)
         .fetch_optional(tx.conn())
         .await;
     match written {
@@ -170,9 +214,6 @@ pub async fn write(tx: &mut TenantTx, caller: &Caller, writing: Writing<'_>) -> 
         Err(error) if breaks(&error, "appointment_no_overlap") => Ok(Written::Taken),
         Err(error) => Err(error.into()),
         Ok(None) => Ok(Written::Taken),
-        Ok(Some((provider, is_well))) => {
-            let slowly_or = |is_well| if is_well { OnTheWay::Yes } else { OnTheWay::Slowly };
-            Ok(Written::With(provider, is_well.map_or(OnTheWay::No, slowly_or)))
-        }
+        Ok(Some((provider, is_well))) => Ok(Written::With(provider, OnTheWay::of(is_well))),
     }
 }

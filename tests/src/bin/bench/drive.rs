@@ -149,12 +149,14 @@ impl Driver {
             provider_id: provider.id.clone(),
             when: Some(When::Timestamp(when)),
             duration: None,
+            ..Default::default()
         };
         let patient = PatientDetails { name: "Bench Patient".into(), phone: phone(), email: String::new() };
         let mut request = Request::new(BookAppointmentRequest {
             what: Some(What::Slot(slot)),
             patient: Some(patient),
             service_text: String::new(),
+            ..Default::default()
         });
         let metadata = request.metadata_mut();
         metadata.insert("authorization", format!("Bearer {}", provider.token).parse()?);

@@ -139,7 +139,8 @@ fn booking(ground: &Ground) -> String {
     let code = "translate(lpad(to_hex((:u)::bigint), 6, '0'), '0123456789abcdef', '23456789CFHJKMNR')";
     let hash = "decode(repeat('ab', 32), 'hex')";
     let (org, clinic, providers) = (":org", ":clinic", "array[(:provider)::uuid]");
-    let find = FIND.with_values(&[org, clinic, ":provider", "10"]);
+    let [from, to] = ["'2030-11-20 00:00'", "'2031-02-10 00:00'"];
+    let find = FIND.with_values(&[org, clinic, providers, "10", "null", "null", from, to]);
     let enter = ENTER.with_values(&[
         org,
         "'BookAppointment'",
@@ -156,10 +157,11 @@ fn booking(ground: &Ground) -> String {
         start,
         &end,
         &earliest,
+        "null",
     ]);
     let write = WRITE.with_values(&[
         org,
-        ":locked",
+        "array[(:provider_id)::uuid]",
         "now()",
         start,
         &end,
@@ -175,6 +177,12 @@ fn booking(ground: &Ground) -> String {
         "'admin'",
         "'BookAppointment'",
         "'request'",
+        start,
+        &end,
+        "null",
+        "null",
+        "'{}'",
+        "null",
     ]);
     let [find, enter, write] = [find, enter, write].map(|sql| one_line(&sql));
     format!(

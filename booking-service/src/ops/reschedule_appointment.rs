@@ -1,0 +1,189 @@
+//! Moves an appointment to another time, provider or service: the same appointment, with the same id and code. If it cannot be moved, it
+//! stays where it was.
+
+use crate::{
+    access::RESCHEDULE_APPOINTMENT,
+    app::App,
+    caller::Caller,
+    db::{TenantTx, appointments, idempotency},
+    domain::{
+        appointment::Appointment, confirmation_code::OfferCode, idempotency::Fingerprint, ids::AppointmentId,
+        metadata::Metadata, slot::SlotChoice, timetable::SlotProblem,
+    },
+    error::{Error, Resource, Result},
+    ops::{
+        calendar_news,
+        change_state::{in_time, is_as_read},
+        offered,
+        read_appointments::{AppointmentName, find},
+        slots::{Wanted, make_out, refusal},
+        take_slot::{ATTEMPTS, Taking, Took, amend, enter},
+    },
+};
+
+/// Where to.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// What was offered.
+    Offer(OfferCode),
+    /// A time. What it does not say stays as it is: clinic, provider, service, duration.
+    Slot(SlotChoice),
+}
+
+/// Which appointment, and where to.
+#[derive(Clone, Debug)]
+pub struct RescheduleAppointment {
+    /// Which.
+    pub name: AppointmentName,
+    /// Where to.
+    pub to: Destination,
+    /// What the caller believes an offer to be.
+    pub expected: Option<SlotChoice>,
+    /// What the client keeps with it, in addition to what it keeps already.
+    pub metadata: Metadata,
+    /// Why the rules are set aside.
+    pub override_reason: Option<String>,
+    /// Which state of it was read; `None`: it does not matter.
+    pub version: Option<i64>,
+    /// Knows the request again.
+    pub fingerprint: Fingerprint,
+}
+
+enum Attempt {
+    Moved(Box<Appointment>),
+    Repeated(AppointmentId),
+    Refused(Box<Wanted>, SlotProblem),
+    Again,
+}
+
+/// Moves the appointment, or answers with it when the same request moved it before.
+#[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
+pub async fn reschedule_appointment(
+    app: &App,
+    caller: &Caller,
+    command: RescheduleAppointment,
+) -> Result<Appointment> {
+    caller.may_set_aside(command.override_reason.as_deref())?;
+    for _ in 0..ATTEMPTS {
+        match attempt(app, caller, &command).await? {
+            Attempt::Moved(appointment) => return Ok(*appointment),
+            Attempt::Repeated(id) => return repeated(app, caller, id).await,
+            Attempt::Refused(wanted, problem) => {
+                let tx = app.db.tenant_tx(caller).await?;
+                return Err(refusal(app, caller, tx, &wanted, problem).await?);
+            }
+            Attempt::Again => {}
+        }
+    }
+    Err(Error::Internal(anyhow::anyhow!("no move came about in {ATTEMPTS} attempts")))
+}
+
+async fn attempt(app: &App, caller: &Caller, command: &RescheduleAppointment) -> Result<Attempt> {
+    let mut tx = app.db.tenant_tx(caller).await?;
+    let now = app.clock.now();
+    let current = find(&mut tx, caller, &command.name).await?.at(now);
+    let id = current.id;
+    let made_out = async {
+        can_move(caller, command, &current, now)?;
+        let choice = match &command.to {
+            Destination::Offer(code) => {
+                offered::choice(app, caller, &mut tx, code, command.expected.as_ref()).await?
+            }
+            Destination::Slot(choice) => filled(choice.clone(), &current),
+        };
+        make_out(app, &mut tx, &choice, command.override_reason.is_some()).await
+    };
+    let wanted = match made_out.await {
+        Ok(wanted) => Wanted { moved: Some(id), ..wanted },
+        Err(error) if error.is_trouble() => return Err(error),
+        // What was done stays done, though it could not be done again.
+        Err(error) => return done_before(app, caller, command, tx).await?.ok_or(error),
+    };
+    if let Some(problem) = wanted.problem {
+        let refused = Attempt::Refused(Box::new(wanted), problem);
+        return Ok(done_before(app, caller, command, tx).await?.unwrap_or(refused));
+    }
+    let metadata = current.metadata.clone().and(&command.metadata);
+    Metadata::new(metadata.into_pairs().collect()).map_err(|problem| Error::invalid("metadata", problem))?;
+    let taking = Taking {
+        rpc: RESCHEDULE_APPOINTMENT,
+        patient: None,
+        service_text: None,
+        metadata: &command.metadata,
+        note: command.override_reason.as_deref(),
+        fingerprint: command.fingerprint,
+        now,
+    };
+    let mut target = wanted.target();
+    // With whoever is free; but rather with the one whom the patient knows.
+    target.allowed.sort_by_key(|(provider, _)| *provider != current.provider.id);
+    let entered = match enter(caller, &mut tx, &target, taking, id, Some(current.provider.id)).await? {
+        Took::It(entered) => entered,
+        Took::KeyUsed => return Ok(done_before(app, caller, command, tx).await?.unwrap_or(Attempt::Again)),
+        Took::Again => return Ok(Attempt::Again),
+        Took::Taken => return Ok(Attempt::Refused(Box::new(wanted), SlotProblem::Taken)),
+    };
+    appointments::lock(&mut tx, id).await?;
+    let gone = || Error::not_found(Resource::Appointment, id);
+    let locked = appointments::get(&mut tx, id).await?.ok_or_else(gone)?;
+    if locked.version != current.version {
+        // Somebody has changed it meanwhile: whether it can still be moved is asked again.
+        return Ok(Attempt::Again);
+    }
+    let on_the_way = match amend(caller, &mut tx, &target, taking, id, entered).await? {
+        Took::It(on_the_way) => on_the_way,
+        Took::KeyUsed | Took::Again => return Ok(Attempt::Again),
+        Took::Taken => return Ok(Attempt::Refused(Box::new(wanted), SlotProblem::Taken)),
+    };
+    let moved = appointments::get(&mut tx, id).await?.ok_or_else(gone)?;
+    let calendar = calendar_news::commit(app, caller, tx, id, on_the_way).await?;
+    Ok(Attempt::Moved(Box::new(Appointment { calendar, ..moved })))
+}
+
+fn can_move(
+    caller: &Caller,
+    command: &RescheduleAppointment,
+    current: &Appointment,
+    now: jiff::Timestamp,
+) -> Result<()> {
+    if !current.state.is_booked() {
+        return Err(Error::WrongState(current.state));
+    }
+    is_as_read(current, command.version)?;
+    in_time(caller, current, command.override_reason.as_deref(), now)
+}
+
+/// What is not said stays as it is. Of a time at another clinic, everything is said anew but the service.
+fn filled(mut choice: SlotChoice, current: &Appointment) -> SlotChoice {
+    let wish = &mut choice.wish;
+    let stays = wish.clinic.is_none_or(|clinic| clinic == current.clinic.id);
+    wish.clinic = wish.clinic.or(Some(current.clinic.id));
+    if wish.providers.is_empty() && stays {
+        wish.providers = vec![current.provider.id];
+    }
+    if wish.service.is_none() && wish.service_text.is_none() {
+        wish.service = current.service.as_ref().map(|(service, _)| *service);
+        choice.duration = choice.duration.or(Some(current.slot.duration()));
+    }
+    choice
+}
+
+async fn done_before(
+    app: &App,
+    caller: &Caller,
+    command: &RescheduleAppointment,
+    mut tx: TenantTx,
+) -> Result<Option<Attempt>> {
+    let Some(repeatable) = caller.repeatable(command.fingerprint) else { return Ok(None) };
+    let done = idempotency::done(&mut tx, RESCHEDULE_APPOINTMENT, repeatable, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(done.map(|id| Attempt::Repeated(id.into())))
+}
+
+/// The appointment as it is now.
+async fn repeated(app: &App, caller: &Caller, id: AppointmentId) -> Result<Appointment> {
+    let mut tx = app.db.tenant_tx(caller).await?;
+    let found =
+        appointments::get(&mut tx, id).await?.ok_or_else(|| Error::not_found(Resource::Appointment, id))?;
+    if found.state.is_booked() { Ok(found) } else { Err(Error::NoLongerBooked(found.state)) }
+}
