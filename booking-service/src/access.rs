@@ -116,6 +116,7 @@ rpcs! {
     ASSIGN_PROVIDER = "AssignProvider": ADMINS;
     UPDATE_CLINIC = "UpdateClinic": ADMINS;
     ARCHIVE_CLINIC = "ArchiveClinic": ADMINS;
+    IMPORT_CLINIC = "ImportClinic": ADMINS;
     DESCRIBE_CLINIC = "DescribeClinic": MEMBERS;
     UPDATE_PROVIDER = "UpdateProvider": ADMINS;
     ARCHIVE_PROVIDER = "ArchiveProvider": ADMINS;
@@ -174,5 +175,4 @@ rpcs! {
 
     // The operator's, who is asked by nobody.
     CREATE_ORGANISATION = "CreateOrganisation": ADMINS;
-    IMPORT_CLINIC = "ImportClinic": ADMINS;
 }

@@ -1,5 +1,7 @@
 //! The booking service's program: reads the settings, then does what they say.
 
+mod import;
+
 use std::{io::Write as _, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
@@ -100,6 +102,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             Ok(audit_seals::seal(&app, |seal| writeln!(out, "{seal}").and_then(|()| out.flush())).await?)
         }
         Command::Audit(Audit::Verify(config)) => verify(config).await,
+        Command::Import(config) => import::import(&config).await,
         Command::CreateOrganization(config) => {
             match create_organization(config).await? {
                 (org, Some(clinic)) => println!("org_id={org}\nclinic_id={clinic}"),

@@ -175,6 +175,7 @@ const NEEDS: &[(&str, Need)] = &[
     ("GetSyncStatus", Need::Admin),
     ("GetWorkingHours", Need::Credential),
     ("HoldSlot", Need::Credential),
+    ("ImportClinic", Need::Admin),
     ("InviteMember", Need::Admin),
     ("ListAbsences", Need::Person),
     ("ListAgentKeys", Need::Admin),
@@ -323,6 +324,7 @@ const TOLD: &[(&str, &str)] = &[
     ("HoldSlot", "CLINIC_FORBIDDEN"),
     ("HoldSlot", "PROVIDER_NOT_FOUND"),
     ("HoldSlot", "SERVICE_NOT_FOUND"),
+    ("ImportClinic", "names nothing"),
     ("InviteMember", "names nothing"),
     ("ListAbsences", "CLINIC_FORBIDDEN"),
     ("ListAbsences", "PROVIDER_NOT_FOUND"),
@@ -424,7 +426,7 @@ async fn to_a_stranger_what_exists_is_as_what_does_not() {
     assert_eq!(app.count("select count(*) from webhook_credential where revoked_at is not null or previous_secret is not null").await, 0);
     assert_eq!(app.count("select count(*) from profile where role = 'staff'").await, 1);
     assert_eq!(app.count("select count(*) from calendar where state = 'connected'").await, 1);
-    assert_eq!(app.count("select count(*) from calendar_sync where state = 'failed'").await, 1);
+    assert_eq!(app.count("select count(*) from calendar_sync where state = 'failed'").await, 2);
     // Nothing of theirs has changed, and each attempt is on record, at home.
     assert_eq!(app.count("select count(*) from appointment where state = 'booked'").await, 2);
     let mut database = app.database.superuser().await;
@@ -472,6 +474,7 @@ async fn outcomes(app: &TestApp, ours: &Clinic, theirs: &Clinic, things: &Things
         "GetCaller",
         "GetJwks",
         "GetProfile",
+        "ImportClinic",
         "InviteMember",
         "ListAgentKeys",
         "ListAuditEvents",

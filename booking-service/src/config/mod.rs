@@ -12,7 +12,7 @@ use secrecy::SecretString;
 pub use self::{
     calendars::CalendarSettings,
     keys::{Development, KeySettings, Rates},
-    operator::{Audit, KeyPurpose, NewKey, Operator, RotateSecrets, Verify},
+    operator::{Audit, Import, KeyPurpose, NewKey, Operator, RotateSecrets, Verify},
 };
 
 use crate::{
@@ -57,6 +57,8 @@ pub enum Command {
     Token(Token),
     /// Makes an organisation with its first clinic and prints their ids. Does nothing where it exists.
     CreateOrganization(CreateOrganization),
+    /// Makes a clinic what its YAML file says, over a running service; without --apply, only says what that would change.
+    Import(Import),
     /// Prints a new key, ready for the settings.
     NewKey(NewKey),
     /// Encrypts every secret in the database with the first key. Afterwards the other keys can go.

@@ -58,3 +58,19 @@ pub struct Verify {
     /// A file with the seals that were printed; `-`: standard input.
     pub seals: PathBuf,
 }
+
+/// The settings of `import`.
+#[derive(Args, Clone, Debug)]
+pub struct Import {
+    /// The clinic's file; `-`: standard input.
+    pub file: PathBuf,
+    /// Make the changes, and do not only show them.
+    #[arg(long)]
+    pub apply: bool,
+    /// Where the service serves gRPC.
+    #[arg(long, env = "BOOKING_URL", default_value = "http://127.0.0.1:50051")]
+    pub url: String,
+    /// The token of an administrator of the clinic's organisation.
+    #[arg(long, env = "BOOKING_TOKEN", hide_env_values = true)]
+    pub token: SecretString,
+}

@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod calendar;
 pub mod call;
 pub mod clinic;
+pub mod clinic_file;
 pub mod confirmation_code;
 pub mod dead_letter;
 pub mod event;

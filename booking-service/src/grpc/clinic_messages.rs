@@ -11,14 +11,16 @@ use super::{
 use crate::{
     domain::{
         clinic::{self, ClinicDetails, ClinicRecord},
+        clinic_file::ClinicFile,
         idempotency::Fingerprint,
         ids::ClinicId,
         rules::{Diary, LONGEST_NOTICE, Policy},
         text::Name,
     },
-    error::{Error, Result},
+    error::{Error, Result, Violation},
     ops::{
         describe_clinic::{ClinicDescription, DescribeClinic},
+        import_clinic::{ImportClinic, Imported},
         manage_clinics::{CreateClinic, UpdateClinic},
     },
 };
@@ -172,5 +174,24 @@ impl From<ClinicDescription> for pb::DescribeClinicResponse {
             closures: closures.into_iter().map(Into::into).collect(),
             clinic: Some(record.into()),
         }
+    }
+}
+
+impl TryFrom<pb::ImportClinicRequest> for ImportClinic {
+    type Error = Error;
+
+    fn try_from(request: pb::ImportClinicRequest) -> Result<Self> {
+        let pb::ImportClinicRequest { document, apply } = request;
+        let violation = |problem| Violation { field: "document", problem };
+        let file = ClinicFile::parse(&document)
+            .map_err(|problems| Error::Invalid(problems.into_iter().map(violation).collect()))?;
+        Ok(Self { file, apply })
+    }
+}
+
+impl From<Imported> for pb::ImportClinicResponse {
+    fn from(imported: Imported) -> Self {
+        let Imported { clinic, changes } = imported;
+        Self { clinic_id: clinic.map(|id| id.to_string()).unwrap_or_default(), changes }
     }
 }

@@ -9,13 +9,14 @@ use crate::{
     access::{
         ARCHIVE_ABSENCE, ARCHIVE_CLINIC, ARCHIVE_PATIENT, ARCHIVE_PROVIDER, ARCHIVE_SERVICE, ASSIGN_PROVIDER,
         CREATE_ABSENCE, CREATE_CLINIC, CREATE_PATIENT, CREATE_PROVIDER, CREATE_SERVICE, DESCRIBE_CLINIC,
-        GET_CLINIC, GET_PATIENT, GET_PROVIDER, GET_SERVICE, GET_WORKING_HOURS, LIST_ABSENCES, LIST_CLINICS,
-        LIST_PROVIDERS, LIST_SERVICES, SEARCH_PATIENTS, SET_WORKING_HOURS, UNASSIGN_PROVIDER, UPDATE_ABSENCE,
-        UPDATE_CLINIC, UPDATE_PATIENT, UPDATE_PROVIDER, UPDATE_SERVICE,
+        GET_CLINIC, GET_PATIENT, GET_PROVIDER, GET_SERVICE, GET_WORKING_HOURS, IMPORT_CLINIC, LIST_ABSENCES,
+        LIST_CLINICS, LIST_PROVIDERS, LIST_SERVICES, SEARCH_PATIENTS, SET_WORKING_HOURS, UNASSIGN_PROVIDER,
+        UPDATE_ABSENCE, UPDATE_CLINIC, UPDATE_PATIENT, UPDATE_PROVIDER, UPDATE_SERVICE,
     },
     app::App,
     ops::{
         describe_clinic::describe_clinic,
+        import_clinic::import_clinic,
         manage_absences::{archive_absence, create_absence, list_absences, update_absence},
         manage_clinics::{archive_clinic, create_clinic, get_clinic, list_clinics, update_clinic},
         manage_patients::{archive_patient, create_patient, get_patient, search_patients, update_patient},
@@ -76,6 +77,15 @@ impl ClinicService for Clinics {
         let (caller, message) = admit(&self.0, ARCHIVE_CLINIC, request).await?;
         let outcome = async { archive_clinic(&self.0, &caller, message.try_into()?).await }.await;
         answer(&self.0, &caller, ARCHIVE_CLINIC, outcome).await
+    }
+
+    async fn import_clinic(
+        &self,
+        request: Request<pb::ImportClinicRequest>,
+    ) -> Result<Response<pb::ImportClinicResponse>, Status> {
+        let (caller, message) = admit(&self.0, IMPORT_CLINIC, request).await?;
+        let outcome = async { import_clinic(&self.0, &caller, message.try_into()?).await }.await;
+        answer(&self.0, &caller, IMPORT_CLINIC, outcome).await
     }
 
     async fn describe_clinic(

@@ -16,6 +16,7 @@ pub mod exchange_webhook_signature;
 pub mod get_caller;
 pub mod get_profile;
 pub mod hold_slot;
+pub mod import_clinic;
 pub mod list_audit_events;
 pub mod manage_absences;
 pub mod manage_agent_keys;

@@ -34,11 +34,16 @@ pub(crate) async fn play(stack: &Stack, clinic: &DemoClinic) -> Result<()> {
     let dana = call("Dana Whitfield", "+17185550199");
     let marcus = call("Marcus Lee", "+12125550142");
 
-    let book = |who: &str| json!({ "patient_name": who, "appointment_time": time, "service": "cleaning" });
-    dana.tool("asks for a time", "check_availability", json!({ "appointment_time": time })).await?;
+    let slot = json!({ "appointment_time": time, "service": "root canal" });
+    let book = |who: &str| json!({ "patient_name": who, "appointment_time": time, "service": "root canal" });
+    dana.tool("asks for a time", "check_availability", slot.clone()).await?;
+    dana.tool("has it kept", "hold_slot", slot).await?;
     let booked = dana.tool("books it", "book_appointment", book(dana.who)).await?;
     let code = confirmation_code(&booked)?;
     marcus.tool("wants the same", "book_appointment", book(marcus.who)).await?;
+    let later = time.replace("T14:00", "T15:30");
+    let to = json!({ "confirmation_code": code, "appointment_time": later });
+    dana.tool("moves it", "reschedule_appointment", to).await?;
     dana.tool("calls it off", "cancel_appointment", json!({ "confirmation_code": code })).await?;
     let booked = marcus.tool("tries again", "book_appointment", book(marcus.who)).await?;
     confirmation_code(&booked)?;
@@ -120,7 +125,7 @@ impl Call<'_> {
             "assistant": { "name": "Elm Street receptionist", "model": { "provider": "openai", "model": "gpt-4.1" } },
             "artifact": { "messages": [
                 { "role": "bot", "message": "Elm Street Dental, how can I help?", "secondsFromStart": 1.4 },
-                { "role": "user", "message": "I would like a cleaning.", "secondsFromStart": 4.2 },
+                { "role": "user", "message": "I need a root canal.", "secondsFromStart": 4.2 },
             ] },
         } })
     }
@@ -136,7 +141,7 @@ async fn free_time(stack: &Stack, clinic: &DemoClinic, client: &reqwest::Client)
             continue;
         }
         let time = day.at(14, 0, 0, 0).strftime("%Y-%m-%dT%H:%M").to_string();
-        let question = json!({ "tool": "check_availability", "params": { "appointment_time": time } });
+        let question = json!({ "tool": "check_availability", "params": { "appointment_time": time, "service": "root canal" } });
         let url = format!("http://{}/api/vapi/tools", stack.gateway);
         let answer = client.post(url).bearer_auth(&clinic.admin_token).json(&question).send().await?;
         if answer.json::<Value>().await?["available"] == true {
