@@ -47,7 +47,7 @@ pub struct ListAppointments {
 #[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
 pub async fn get_appointment(app: &App, caller: &Caller, name: AppointmentName) -> Result<Appointment> {
     let mut tx = app.db.tenant_tx(caller).await?;
-    let appointment = find(&mut tx, caller, &name).await?;
+    let appointment = find(&mut tx, caller, &name).await?.at(app.clock.now());
     let entry = Entry::done(GET_APPOINTMENT, "appointment", appointment.id);
     audit::insert(&mut tx, caller, app.clock.now(), entry).await?;
     tx.commit().await?;
@@ -83,6 +83,8 @@ pub async fn list_appointments(
     }
     let mut items = appointment_lists::list(&mut tx, &filter, after, size.and_one_more()).await?;
     let next = size.cut(&mut items).map(|last| Position { at: last.slot.start(), id: last.id.into() });
+    let now = app.clock.now();
+    let items = items.into_iter().map(|appointment: Appointment| appointment.at(now)).collect();
     let entry = Entry::listed(LIST_APPOINTMENTS, "appointment");
     audit::insert(&mut tx, caller, app.clock.now(), entry).await?;
     tx.commit().await?;
