@@ -65,13 +65,13 @@ create table service_offer (
 
 create index service_offer_by_place on service_offer (org_id, clinic_id, provider_id);
 
--- When a provider works at a clinic. No row: whenever they are asked.
+-- When a provider works at a clinic. No row, or no hours: whenever they are asked.
 create table schedule (
     org_id uuid not null,
     clinic_id uuid not null,
     provider_id uuid not null,
     -- `domain::hours::Schedule`.
-    hours jsonb not null,
+    hours jsonb,
     version bigint not null default 1,
     constraint schedule_pkey primary key (org_id, clinic_id, provider_id),
     constraint schedule_clinic_provider foreign key (org_id, clinic_id, provider_id)

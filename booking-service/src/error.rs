@@ -142,8 +142,8 @@ pub enum Error {
     #[error("it was changed since you read it; its version is {0} now")]
     StaleVersion(i64),
 
-    /// Another service has the name.
-    #[error("another service has that name")]
+    /// Another one of its kind has the name.
+    #[error("another one has that name")]
     NameInUse,
 
     /// The key was used for another request.
@@ -180,7 +180,7 @@ pub enum Error {
 
     /// Others were in the way; the same request can succeed at once.
     #[error("too many requests at the same moment")]
-    Busy(#[source] sqlx::Error),
+    Busy(#[source] anyhow::Error),
 
     /// The client has stopped waiting.
     #[error("the deadline has passed")]
@@ -309,7 +309,7 @@ impl From<sqlx::Error> for Error {
         }
         match code.as_deref() {
             // serialization_failure, deadlock_detected, lock_not_available.
-            Some("40001" | "40P01" | "55P03") => Self::Busy(error),
+            Some("40001" | "40P01" | "55P03") => Self::Busy(error.into()),
             // query_canceled, by our statement_timeout, which is the client's deadline.
             Some("57014") => Self::DeadlineExceeded,
             // admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections, read_only_sql_transaction,

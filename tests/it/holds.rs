@@ -263,3 +263,92 @@ async fn whoever_is_not_on_the_telephone_books_any_hold_and_a_hold_without_a_pat
     assert_eq!((patient.name.as_str(), patient.phone.as_str()), ("Sam Whitfield", "+17185550199"));
     assert_eq!(booked.start_time, Some(instant(ELEVEN)));
 }
+
+#[tokio::test]
+async fn a_voice_without_a_call_holds_nothing_and_has_nobody_elses_hold_or_appointment() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let booked = app.book(&clinic.admin, booking(&clinic, TEN)).await.unwrap();
+    let held =
+        app.appointments().hold_slot(with_token(&clinic.admin, hold_of(&clinic, ELEVEN))).await.unwrap();
+    let held = held.into_inner().appointment.unwrap();
+    for id in [&booked.id, &held.id] {
+        let message =
+            pb::BookAppointmentRequest { what: Some(What::AppointmentId(id.clone())), ..Default::default() };
+        assert_eq!(refusal(app.book(&clinic.voice, message.clone()).await).1, "APPOINTMENT_NOT_FOUND");
+        let in_a_call = app.appointments().book_appointment(in_call(&clinic, "call-1", message)).await;
+        assert_eq!(refusal(in_a_call).1, "APPOINTMENT_NOT_FOUND");
+        let message = pb::ReleaseHoldRequest { appointment_id: id.clone() };
+        let answer = app.appointments().release_hold(with_token(&clinic.voice, message)).await;
+        assert_eq!(refusal(answer).1, "APPOINTMENT_NOT_FOUND");
+    }
+    let url = format!("{}/api/vapi/tools/book_appointment", app.gateway);
+    let named = json!({"appointment_id": booked.id, "patient_name": "Mallory Stone"});
+    let answer = app.http.post(url).bearer_auth(&clinic.voice).json(&named).send().await.unwrap();
+    let (status, said) = (answer.status(), answer.text().await.unwrap());
+    assert!(status == 404 && !said.contains(&booked.confirmation_code), "{status} {said}");
+    let answer = app.appointments().hold_slot(with_token(&clinic.voice, hold_of(&clinic, TEN))).await;
+    assert_eq!(refusal(answer).1, "INVALID_ARGUMENT");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_holds_a_call_asks_for_at_once_it_has_three_and_none_when_it_is_over() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let days: Vec<String> = (1..=8).map(|day| format!("2027-01-{day:02}T15:00:00Z")).collect();
+    let held = futures::future::join_all(days.iter().map(|day| hold(&app, &clinic, "call-1", day))).await;
+    assert_eq!(held.iter().filter(|held| held.is_ok()).count(), 3);
+    let report = json!({"message": {"type": "end-of-call-report", "call": {"id": "call-1"}}});
+    let request =
+        app.http.post(format!("{}/api/vapi/webhook", app.gateway)).bearer_auth(&clinic.voice).json(&report);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    assert_eq!(
+        refusal(hold(&app, &clinic, "call-1", TEN).await).1,
+        "HOLD_EXPIRED",
+        "nobody is there any more"
+    );
+    assert_eq!(app.count("select count(*) from appointment where state = 'held'").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_books_and_holds_at_once_does_not_stand_in_its_own_way() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    for round in 0..6 {
+        let (call, day) = (format!("call-{round}"), format!("2027-02-{:02}", round + 1));
+        let first = hold(&app, &clinic, &call, &format!("{day}T15:00:00Z")).await.unwrap();
+        let (ten, eleven) = (format!("{day}T16:00:00Z"), format!("{day}T17:00:00Z"));
+        let answers = futures::join!(
+            book_hold(&app, &clinic, &call, &first.id),
+            hold(&app, &clinic, &call, &ten),
+            hold(&app, &clinic, &call, &eleven),
+        );
+        assert!(answers.0.is_ok() && answers.1.is_ok() && answers.2.is_ok(), "{answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_hold_that_is_asked_for_again_under_its_key_is_the_same_though_the_rules_have_changed() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let ask = async || {
+        let bearer = format!("Bearer {}", clinic.voice);
+        let metadata =
+            [("authorization", bearer.as_str()), ("x-call-id", "call-1"), ("idempotency-key", "hold-1")];
+        let answer = app.appointments().hold_slot(with_metadata(hold_of(&clinic, TEN), &metadata)).await?;
+        Ok::<_, Status>(answer.into_inner().appointment.unwrap().id)
+    };
+    let held = ask().await.unwrap();
+    app.away(&clinic, "2027-01-05", "2027-01-05").await;
+    assert_eq!(ask().await.unwrap(), held);
+    // And is listed as what it is.
+    let of = async |state: pb::AppointmentState| {
+        let message = pb::ListAppointmentsRequest { state: state.into(), ..Default::default() };
+        let answer = app.appointments().list_appointments(with_token(&clinic.admin, message)).await.unwrap();
+        answer.into_inner().appointments.len()
+    };
+    assert_eq!((of(pb::AppointmentState::Held).await, of(pb::AppointmentState::Expired).await), (1, 0));
+    app.app.clock.advance(SignedDuration::from_mins(6));
+    assert_eq!((of(pb::AppointmentState::Held).await, of(pb::AppointmentState::Expired).await), (0, 1));
+    assert_eq!(refusal(ask().await).1, "HOLD_EXPIRED");
+}

@@ -99,3 +99,35 @@ async fn what_is_wrong_with_a_file_is_said_all_at_once_and_changes_nothing() {
         0
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_clinic_that_is_imported_several_times_at_once_is_opened_once() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let document = EXAMPLE.replace("Elm Street Dental", "Oak Lane Dental");
+    let imports = (0..4).map(|_| import(&app, &clinic, &document, true));
+    let done = futures::future::join_all(imports).await;
+    assert_eq!(done.iter().filter(|import| !import.changes.is_empty()).count(), 1);
+    assert_eq!(app.count("select count(*) from clinic where name = 'Oak Lane Dental'").await, 1);
+}
+
+#[tokio::test]
+async fn a_clinics_file_leaves_alone_what_it_does_not_speak_of() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    import(&app, &clinic, EXAMPLE, true).await;
+    let other = "{clinic: {name: Oak Lane, time_zone: America/Denver}, providers: [{name: Dr. Ana Reyes}]}";
+    assert_eq!(
+        import(&app, &clinic, other, true).await.changes,
+        ["clinic Oak Lane: is opened", "provider Dr. Ana Reyes: works here, too"]
+    );
+    assert_eq!(import(&app, &clinic, EXAMPLE, true).await.changes, Vec::<String>::new());
+    for misspelt in ["{open: [09:00-17:00], brakes: [12:00-13:00]}", "{open: [09:00-17:00], breaks: 12}"] {
+        let document = format!(
+            "clinic: {{name: Oak Lane, time_zone: America/Denver}}\nproviders: [{{name: Dr. Reyes, hours: {{monday: {misspelt}}}}}]"
+        );
+        let message = pb::ImportClinicRequest { document, apply: true };
+        let status = app.clinics().import_clinic(with_token(&clinic.admin, message)).await.unwrap_err();
+        assert_eq!(reason(&status), "INVALID_ARGUMENT", "{misspelt}");
+    }
+}

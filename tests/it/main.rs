@@ -29,6 +29,7 @@ mod moves;
 mod observability;
 mod query_plans;
 mod races;
+mod random_operations;
 mod refusals;
 mod regressions;
 mod scheduling;

@@ -263,3 +263,41 @@ async fn what_a_client_keeps_with_an_appointment_has_limits() {
     };
     assert_eq!(refusal(reschedule(&app, &clinic.admin, one_more).await).1, "INVALID_ARGUMENT");
 }
+
+#[tokio::test]
+async fn a_confirmation_that_is_sent_again_after_a_move_confirms_nothing() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let booked = app.book(&clinic.admin, booking(&clinic, TEN)).await.unwrap();
+    let confirm = async || {
+        let message =
+            pb::ConfirmAppointmentRequest { appointment_id: booked.id.clone(), ..Default::default() };
+        let bearer = format!("Bearer {}", clinic.admin);
+        let request = with_metadata(message, &[("authorization", &bearer), ("idempotency-key", "confirm-1")]);
+        app.appointments().confirm_appointment(request).await.unwrap().into_inner().appointment.unwrap()
+    };
+    assert_eq!(confirm().await.state(), pb::AppointmentState::Confirmed);
+    reschedule(&app, &clinic.admin, to(&clinic, &booked.id, ELEVEN)).await.unwrap();
+    assert_eq!(confirm().await.state(), pb::AppointmentState::Booked);
+}
+
+#[tokio::test]
+async fn a_visit_whose_service_or_provider_is_offered_no_more_can_still_be_moved() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let service = app.service(&clinic, "Cleaning", 45).await;
+    let slot = pb::SlotChoice { service_id: service.id.clone(), ..slot(&clinic, TEN) };
+    let booked = app.book(&clinic.admin, crate::harness::fixtures::booking_of(slot)).await.unwrap();
+    let message = pb::ArchiveServiceRequest { service_id: service.id.clone() };
+    app.clinics().archive_service(with_token(&clinic.admin, message)).await.unwrap();
+    let moved = reschedule(&app, &clinic.admin, to(&clinic, &booked.id, ELEVEN)).await.unwrap();
+    assert_eq!(
+        (moved.service_id.as_str(), moved.end_time.unwrap().seconds - moved.start_time.unwrap().seconds),
+        (service.id.as_str(), 45 * 60)
+    );
+    let okafor = app.provider(&clinic, "Dr. Ben Okafor").await;
+    let message = pb::ArchiveProviderRequest { provider_id: clinic.provider.clone() };
+    app.clinics().archive_provider(with_token(&clinic.admin, message)).await.unwrap();
+    let moved = reschedule(&app, &clinic.admin, to(&clinic, &booked.id, TEN)).await.unwrap();
+    assert_eq!(moved.provider_id, okafor);
+}

@@ -181,8 +181,11 @@ const ASKED: &[(Statement, &[&str])] = &[
     ),
     (GET, &[ORG, "'0c000000-0000-0000-0000-000000000077'"]),
     (GET_BY_CODE, &[ORG, "'342222'"]),
-    (LIST, &[ORG, NULL, NULL, BUSY_START, LATEST, NULL, NULL, BUSY_START, NIL, "51", "true", NULL]),
-    (LIST_OF_NUMBER, &[ORG, NULL, NULL, NOW, LATEST, NULL, "'+17180012345'", NOW, NIL, "21", "true", NULL]),
+    (LIST, &[ORG, NULL, NULL, BUSY_START, LATEST, NULL, NULL, BUSY_START, NIL, "51", "true", NULL, NOW]),
+    (
+        LIST_OF_NUMBER,
+        &[ORG, NULL, NULL, NOW, LATEST, NULL, "'+17180012345'", NOW, NIL, "21", "true", NULL, NOW],
+    ),
 ];
 
 #[tokio::test]

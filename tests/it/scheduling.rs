@@ -406,12 +406,17 @@ async fn patients_are_found_by_number_name_and_birth_date_and_a_caller_finds_the
     let book = json!({"patient_name": "Dana Whitfield", "appointment_time": "2027-01-05T10:00"});
     app.vapi(&clinic.voice, &call, "book_appointment", book).await;
     assert_eq!(app.count("select count(*) from patient").await, 3);
-    let message = pb::ArchivePatientRequest { patient_id: sam.patient.unwrap().id };
+    let sam = sam.patient.unwrap().id;
+    let message = pb::ArchivePatientRequest { patient_id: sam };
     app.clinics().archive_patient(with_token(&clinic.admin, message)).await.unwrap();
     assert_eq!(
         find(&clinic.admin, pb::SearchPatientsRequest { name: "Whitfield".into(), ..by() }).await,
         ["Dana Whitfield"]
     );
+    // Whoever comes again is found again.
+    let book = json!({"patient_name": "Sam Whitfield", "appointment_time": "2027-01-06T10:00"});
+    app.vapi(&clinic.voice, &call, "book_appointment", book).await;
+    assert_eq!(find(&clinic.admin, pb::SearchPatientsRequest { name: "Sam".into(), ..by() }).await.len(), 1);
 }
 
 #[tokio::test]
@@ -454,4 +459,101 @@ async fn what_is_archived_or_unassigned_is_booked_no_more() {
     app.clinics().archive_clinic(with_token(&clinic.admin, message)).await.unwrap();
     assert_eq!(refusal(app.book(&clinic.admin, later()).await).1, "CLINIC_FORBIDDEN");
     assert_eq!(app.count("select count(*) from appointment where state = 'booked'").await, 1);
+}
+
+#[tokio::test]
+async fn an_absence_counts_to_the_end_of_the_calendar_and_lasts_ten_years_at_most() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let enter = async |start: &str, end: &str| {
+        let of = Some(pb::create_absence_request::Of::ProviderId(clinic.provider.clone()));
+        let (start, end) = (start.to_owned(), end.to_owned());
+        let message = pb::CreateAbsenceRequest { of, start, end, ..Default::default() };
+        app.clinics().create_absence(with_token(&clinic.admin, message)).await.map(drop)
+    };
+    assert_eq!(refusal(enter("2027-01-01", "9999-12-30").await).1, "INVALID_ARGUMENT");
+    enter("9999-12-01", "9999-12-30").await.unwrap();
+    assert_eq!(
+        check(&app, &clinic, local(&clinic, "9999-12-20T10:00")).await.problem(),
+        pb::SlotProblem::ProviderAway
+    );
+    // Not over by its own clock, though it would be by another.
+    enter("2026-11-22T06:30", "2026-11-22T07:30").await.unwrap();
+    let of = Some(pb::list_absences_request::Of::ProviderId(clinic.provider.clone()));
+    let message = pb::ListAbsencesRequest { of, ..Default::default() };
+    let listed = app.clinics().list_absences(with_token(&clinic.admin, message)).await.unwrap().into_inner();
+    assert_eq!(listed.absences.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_rules_and_bookings_that_change_at_once_are_refused_or_wait_but_never_break() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let mut ids = Vec::new();
+    for n in 0..4 {
+        ids.push(app.service(&clinic, &format!("Service {n}"), 30).await.id);
+    }
+    let rename = |id: &String| {
+        let message = pb::UpdateServiceRequest {
+            service_id: id.clone(),
+            name: "One name".into(),
+            durations: vec![minutes(30)],
+            ..Default::default()
+        };
+        let (mut clinics, request) = (app.clinics(), with_token(&clinic.admin, message));
+        async move { clinics.update_service(request).await.map(drop) }
+    };
+    let renamed = futures::future::join_all(ids.iter().map(rename)).await;
+    let reasons: Vec<String> =
+        renamed.iter().filter_map(|answer| answer.as_ref().err()).map(reason).collect();
+    assert_eq!(reasons, ["NAME_IN_USE"; 3]);
+    let hours = async {
+        for _ in 0..40 {
+            app.hours(&clinic, &[("tuesday", "09:00-17:00")]).await;
+        }
+    };
+    let bookings = async {
+        let mut answers = Vec::new();
+        for n in 0..16 {
+            let time = format!("2027-01-05T{:02}:{:02}", 9 + n / 2, n % 2 * 30);
+            answers.push(app.book(&clinic.admin, booking_of(local(&clinic, &time))).await);
+        }
+        answers
+    };
+    let ((), answers) = futures::join!(hours, bookings);
+    let odd: Vec<String> = answers
+        .iter()
+        .filter_map(|answer| answer.as_ref().err())
+        .map(reason)
+        .filter(|reason| reason != "BUSY")
+        .collect();
+    assert_eq!(odd, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn whoever_sends_a_hundred_mistakes_is_told_of_the_first_ones() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let message = pb::SearchSlotsRequest {
+        date: "2027-01-05".into(),
+        provider_ids: vec!["x".repeat(300); 300],
+        ..Default::default()
+    };
+    let status = app.availability().search_slots(with_token(&clinic.admin, message)).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "INVALID_ARGUMENT"));
+    assert_eq!(status.get_details_bad_request().unwrap().field_violations.len(), 25);
+}
+
+#[tokio::test]
+async fn hours_that_were_taken_back_leave_their_version() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    app.hours(&clinic, &[("monday", "09:00-17:00")]).await;
+    app.hours(&clinic, &[]).await;
+    app.hours(&clinic, &[("tuesday", "09:00-17:00")]).await;
+    let message =
+        pb::GetWorkingHoursRequest { clinic_id: clinic.id.clone(), provider_id: clinic.provider.clone() };
+    let hours =
+        app.clinics().get_working_hours(with_token(&clinic.admin, message)).await.unwrap().into_inner();
+    assert_eq!(hours.working_hours.unwrap().version, 3);
 }

@@ -137,6 +137,7 @@ const LIST_TYPES: &[&str] = &[
     "bigint",
     "bool",
     "uuid[]",
+    "timestamptz",
 ];
 
 /// A page of an organisation's appointments.

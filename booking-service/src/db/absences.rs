@@ -114,20 +114,35 @@ pub async fn get(tx: &mut TenantTx, id: AbsenceId) -> Result<Option<Absence>> {
     Ok(sqlx::query_as(SELECT).bind(tx.org).bind(id).fetch_optional(tx.conn()).await?)
 }
 
-/// Those of a clinic or a provider that are not over at a time of the wall clock and that count, after `after`, by id.
+/// Since when an absence must not be over.
+#[derive(Clone, Copy, Debug)]
+pub enum EndsAfter {
+    /// A time of its own wall clock.
+    Shown(civil::DateTime),
+    /// A moment.
+    Moment(Timestamp),
+}
+
+/// Those of a clinic or a provider that are not over since then and that count, after `after`, by id.
 pub async fn list(
     tx: &mut TenantTx,
     of: Absent,
-    ends_after: civil::DateTime,
+    ends_after: EndsAfter,
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Absence>> {
     let (clinic, provider) = parts(of);
+    let (shown, moment) = match ends_after {
+        EndsAfter::Shown(shown) => (Some(shown), None),
+        EndsAfter::Moment(moment) => (None, Some(moment)),
+    };
     Ok(sqlx::query_as(
         "
         select absence_id, clinic_id, provider_id, starts_at, ends_at, time_zone, title, version, created_at, archived_at
         from absence
-        where org_id = $1 and (clinic_id = $2 or provider_id = $3) and ends_at > $4 and archived_at is null
+        where org_id = $1 and (clinic_id = $2 or provider_id = $3) and archived_at is null
+            and ($4::timestamp is null or ends_at > $4)
+            and ($7::timestamptz is null or ends_at at time zone time_zone > $7)
             and absence_id > coalesce($5, '00000000-0000-0000-0000-000000000000')
         order by absence_id
         limit $6
@@ -136,9 +151,10 @@ pub async fn list(
     .bind(tx.org)
     .bind(clinic)
     .bind(provider)
-    .bind(ends_after.to_sqlx())
+    .bind(shown.map(jiff_sqlx::ToSqlx::to_sqlx))
     .bind(after)
     .bind(limit)
+    .bind(moment.map(jiff_sqlx::ToSqlx::to_sqlx))
     .fetch_all(tx.conn())
     .await?)
 }

@@ -54,7 +54,8 @@ macro_rules! list {
                 -- Plain bounds: in `coalesce` row security sees something that could leak, and keeps it from the index.
                 and a.starts_at >= $4
                 and a.starts_at < $5
-                and ($6::text is null or a.state = $6)
+                -- A hold that ran out is none, whether or not somebody has needed its slot since.
+                and ($6::text is null or $6 = case when a.hold_expires_at <= $13 then 'expired' else a.state end)
                 and (not $11 or a.state in ('booked', 'confirmed'))
                 and (a.starts_at, a.appointment_id) > ($8, $9)
             "
@@ -98,6 +99,7 @@ pub async fn list(
     filter: &Filter,
     after: Option<Position>,
     limit: i64,
+    now: Timestamp,
 ) -> Result<Vec<Appointment>> {
     let after = after.unwrap_or(Position { at: BEGINNING, id: Uuid::nil() });
     let from = filter.from.map_or(after.at, |from| from.max(after.at));
@@ -116,6 +118,7 @@ pub async fn list(
         .bind(limit)
         .bind(filter.promised)
         .bind(scope)
+        .bind(now.to_sqlx())
         .fetch_all(tx.conn())
         .await?)
 }

@@ -85,7 +85,9 @@ pub async fn insert(tx: &mut TenantTx, rows: &[(i64, AuditId, Link)]) -> Result<
     .bind(links)
     .execute(tx.conn())
     .await
-    .map_err(|error| if breaks(&error, "audit_seal_pkey") { Error::Busy(error) } else { error.into() })?;
+    .map_err(
+        |error| if breaks(&error, "audit_seal_pkey") { Error::Busy(error.into()) } else { error.into() },
+    )?;
     Ok(())
 }
 

@@ -134,9 +134,9 @@ pub async fn connect(
         .execute(tx.conn())
         .await
         // Two who connect a provider's first calendar at the same moment: the second finds the first's next time.
-        .map_err(
-            |error| if breaks(&error, "calendar_of_provider") { Error::Busy(error) } else { error.into() },
-        )?;
+        .map_err(|error| {
+            if breaks(&error, "calendar_of_provider") { Error::Busy(error.into()) } else { error.into() }
+        })?;
     Ok(())
 }
 

@@ -6,6 +6,25 @@ use jiff_sqlx::ToSqlx as _;
 use super::TenantTx;
 use crate::{domain::call::EndedCall, error::Result};
 
+/// Lets nobody else decide about this call until the transaction ends. Taken before any provider's lock.
+pub async fn lock(tx: &mut TenantTx, call: &str) -> Result<()> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1::text || $2, 0))")
+        .bind(tx.org)
+        .bind(call)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Whether the call is over.
+pub async fn is_over(tx: &mut TenantTx, call: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar("select exists (select from call where org_id = $1 and call_id = $2)")
+        .bind(tx.org)
+        .bind(call)
+        .fetch_one(tx.conn())
+        .await?)
+}
+
 /// Notes that a call is over; what was noted first stays.
 pub async fn end(tx: &mut TenantTx, call: &EndedCall, at: Timestamp) -> Result<()> {
     let EndedCall { id, started_at, ended_at, reason } = call;

@@ -43,17 +43,19 @@ pub async fn insert(
         return Ok(());
     }
     let each = || named.iter().map(|(code, slot)| (code, &**slot));
-    // Nothing is lost when this is: an offer that a crash took with it has expired. So nobody waits for the disk.
-    sqlx::query("set local synchronous_commit = off").execute(tx.conn()).await?;
     let rows = sqlx::query(
         "
-        with lapsed as (
+        with quick as materialized (
+            -- Nothing is lost when this is: an offer that a crash took with it has expired. So nobody waits for the disk.
+            select set_config('synchronous_commit', 'off', true)
+        ), lapsed as (
             delete from offer where org_id = $1 and holder = $2 and expires_at <= $9
         )
         insert into offer (org_id, holder, code, clinic_id, provider_id, service_id, starts_at, ends_at, expires_at)
         select $1, $2, code, clinic_id, provider_id, service_id, starts_at, ends_at, $10
         from unnest($3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::timestamptz[], $8::timestamptz[])
             as o (code, clinic_id, provider_id, service_id, starts_at, ends_at)
+        cross join quick
         on conflict do nothing
         returning code
         ",

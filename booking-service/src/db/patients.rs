@@ -161,6 +161,11 @@ pub async fn search(
             and ($2::text[] is null or phone = any ($2))
             and ($3::text is null or starts_with(name_folded, $3) or position(' ' || $3 in name_folded) > 0)
             and ($4::date is null or birth_date = $4)
+            -- Of other clinics than the credential's, nobody.
+            and ($7::uuid[] is null or exists (
+                select from appointment a
+                where a.org_id = $1 and a.patient_id = patient.patient_id and a.clinic_id = any ($7)
+            ))
             and patient_id > coalesce($5, '00000000-0000-0000-0000-000000000000')
         order by patient_id
         limit $6
@@ -172,6 +177,7 @@ pub async fn search(
     .bind(birth_date.map(jiff_sqlx::ToSqlx::to_sqlx))
     .bind(after)
     .bind(limit)
+    .bind(tx.clinics().map(<[_]>::to_vec))
     .fetch_all(tx.conn())
     .await?)
 }

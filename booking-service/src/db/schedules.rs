@@ -11,12 +11,12 @@ use crate::{
     error::Result,
 };
 
-/// The hours, and their version; `None`: whenever they are asked.
+/// The hours, where there are any, and their version; `None`: there have never been any.
 pub async fn get(
     tx: &mut TenantTx,
     clinic: ClinicId,
     provider: ProviderId,
-) -> Result<Option<(Schedule, i64)>> {
+) -> Result<Option<(Option<Schedule>, i64)>> {
     let row = sqlx::query(
         "
         select hours::text as hours, version from schedule where org_id = $1 and clinic_id = $2 and provider_id = $3
@@ -28,8 +28,7 @@ pub async fn get(
     .fetch_optional(tx.conn())
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let hours = json::optional(&row, "hours")?.unwrap_or_default();
-    Ok(Some((hours, row.try_get("version")?)))
+    Ok(Some((json::optional(&row, "hours")?, row.try_get("version")?)))
 }
 
 /// Makes these the hours, under this version; `None`: none.
@@ -46,8 +45,8 @@ pub async fn set(
         .bind(provider)
         .execute(tx.conn())
         .await?;
-    let Some(hours) = hours else { return Ok(()) };
-    let hours = serde_json::to_string(hours).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let hours = hours.map(serde_json::to_string).transpose();
+    let hours = hours.map_err(|error| sqlx::Error::Encode(error.into()))?;
     sqlx::query(
         "insert into schedule (org_id, clinic_id, provider_id, hours, version) values ($1, $2, $3, $4::jsonb, $5)",
     )

@@ -5,7 +5,7 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::{FromRow, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{TenantTx, json, row::RowExt as _};
+use super::{TenantTx, breaks, json, row::RowExt as _};
 use crate::{
     domain::{
         ids::{ClinicId, ProviderId, ServiceId},
@@ -14,7 +14,7 @@ use crate::{
         slot::Buffers,
         text::Name,
     },
-    error::Result,
+    error::{Error, Result},
 };
 
 /// What limits a start, out of three columns: grid, notice, horizon.
@@ -171,7 +171,11 @@ pub async fn update(
     .bind(policy.horizon_days.map(i32::from))
     .bind(version)
     .execute(tx.conn())
-    .await?;
+    .await;
+    let updated = match updated {
+        Err(error) if breaks(&error, "service_name_unique") => return Err(Error::NameInUse),
+        updated => updated?,
+    };
     offer(tx, id, offers).await?;
     Ok(updated.rows_affected() == 1)
 }
@@ -231,7 +235,14 @@ pub async fn get(tx: &mut TenantTx, id: ServiceId) -> Result<Option<Service>> {
         .bind(tx.org)
         .bind(id)
         .fetch_optional(tx.conn())
-        .await?)
+        .await?
+        .and_then(|found| as_far_as_reached(tx, found)))
+}
+
+/// With the places that the credential reaches; `None`: it is offered at none of them.
+fn as_far_as_reached(tx: &TenantTx, mut found: Service) -> Option<Service> {
+    found.details.offers.retain(|offered| tx.scope.reaches(offered.clinic));
+    (tx.clinics().is_none() || !found.details.offers.is_empty()).then_some(found)
 }
 
 /// The services after `after`, by id: of one clinic, or all; those that can be booked, or all.
@@ -250,6 +261,10 @@ pub async fn list(
                 where o.org_id = $1 and o.service_id = s.service_id and o.clinic_id = $2
             ))
             and ($5 or s.archived_at is null)
+            and ($6::uuid[] is null or exists (
+                select from service_offer o
+                where o.org_id = $1 and o.service_id = s.service_id and o.clinic_id = any ($6)
+            ))
         order by s.service_id
         limit $4
         "
@@ -259,6 +274,10 @@ pub async fn list(
     .bind(after)
     .bind(limit)
     .bind(archived)
+    .bind(tx.clinics().map(<[_]>::to_vec))
     .fetch_all(tx.conn())
-    .await?)
+    .await?
+    .into_iter()
+    .filter_map(|found| as_far_as_reached(tx, found))
+    .collect())
 }

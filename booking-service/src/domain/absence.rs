@@ -7,6 +7,8 @@ use super::{
     rules::Shut,
 };
 
+const LONGEST_YEARS: i64 = 10;
+
 /// Who is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absent {
@@ -45,6 +47,19 @@ pub fn to(text: &str) -> Result<civil::DateTime, String> {
     let (at, is_day) = read(text)?;
     let end = if is_day { at.checked_add(1.day()) } else { Ok(at) };
     end.map_err(|_| "reaches beyond the calendar".to_owned())
+}
+
+/// Refuses what ends before it begins, or lasts longer than anybody plans: ten years. The error says what is wrong with the end.
+pub fn between(
+    from: civil::DateTime,
+    to: civil::DateTime,
+) -> Result<(civil::DateTime, civil::DateTime), String> {
+    let longest = from.checked_add(LONGEST_YEARS.years()).unwrap_or(civil::DateTime::MAX);
+    match to {
+        to if to <= from => Err("must be later than the beginning".to_owned()),
+        to if to > longest => Err(format!("must be at most {LONGEST_YEARS} years after the beginning")),
+        to => Ok((from, to)),
+    }
 }
 
 fn read(text: &str) -> Result<(civil::DateTime, bool), String> {

@@ -37,8 +37,8 @@ pub struct ProviderEntry {
     pub name: Name,
     /// When they work; `None`: whenever they are asked.
     pub hours: Option<Schedule>,
-    /// When they are away.
-    pub time_off: Vec<AbsenceEntry>,
+    /// When they are away, from all clinics; `None`: this file has nothing to say of it.
+    pub time_off: Option<Vec<AbsenceEntry>>,
 }
 
 /// Something that can be booked.
@@ -105,8 +105,7 @@ struct ClinicPart {
 struct ProviderPart {
     name: String,
     hours: Option<BTreeMap<String, DayPart>>,
-    #[serde(default)]
-    time_off: Vec<AbsencePart>,
+    time_off: Option<Vec<AbsencePart>>,
 }
 
 /// `[09:00-12:00, 13:00-17:00]`, or `{open: [09:00-17:00], breaks: [12:00-13:00]}`.
@@ -114,11 +113,15 @@ struct ProviderPart {
 #[serde(untagged)]
 enum DayPart {
     Open(Vec<String>),
-    Whole {
-        open: Vec<String>,
-        #[serde(default)]
-        breaks: Vec<String>,
-    },
+    Whole(WholeDay),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WholeDay {
+    open: Vec<String>,
+    #[serde(default)]
+    breaks: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -200,19 +203,21 @@ impl Problems {
         let from = self.keep(&format!("{place}.from"), absence::from(&from));
         let to = self.keep(&format!("{place}.to"), absence::to(&to));
         let title = self.keep(&format!("{place}.title"), text::optional(&title, 200));
-        let between = (from?, to?);
-        let ordered = if between.0 < between.1 { Ok(()) } else { Err("must be later than from".to_owned()) };
-        self.keep(&format!("{place}.to"), ordered)?;
+        let between = self.keep(&format!("{place}.to"), absence::between(from?, to?))?;
         Some(AbsenceEntry { between, title: title? })
     }
 
     fn schedule(&mut self, place: &str, days: BTreeMap<String, DayPart>) -> Option<Schedule> {
-        let mut schedule = Schedule::default();
+        let (mut schedule, mut seen) = (Schedule::default(), Vec::new());
         for (day, part) in days {
-            let place = format!("{place}.{day}");
+            let (day, place) = (day.trim().to_lowercase(), format!("{place}.{day}"));
+            if seen.contains(&day) {
+                self.keep::<()>(&place, Err("is there twice".to_owned()));
+            }
+            seen.push(day.clone());
             let (open, breaks) = match part {
                 DayPart::Open(open) => (open, Vec::new()),
-                DayPart::Whole { open, breaks } => (open, breaks),
+                DayPart::Whole(WholeDay { open, breaks }) => (open, breaks),
             };
             let spans = |texts: Vec<String>| {
                 let mut spans: Vec<DaySpan> =
@@ -223,7 +228,7 @@ impl Problems {
             let hours = spans(open).and_then(|open| Ok(DayHours { open, breaks: spans(breaks)? }));
             let hours = hours.and_then(|hours| hours.check().map(|()| hours));
             let Some(hours) = self.keep(&place, hours) else { continue };
-            let weekday = NAMES.iter().position(|name| *name == day.to_lowercase());
+            let weekday = NAMES.iter().position(|name| *name == day);
             match (weekday, super::when::date(&day)) {
                 (Some(weekday), _) => schedule.week[weekday] = hours,
                 (None, Ok(date)) => drop(schedule.special.insert(date, hours)),
@@ -322,7 +327,7 @@ fn provider(problems: &mut Problems, n: usize, part: ProviderPart) -> Option<Pro
     let place = format!("providers[{n}]");
     let name = problems.keep(&format!("{place}.name"), Name::parse(&name));
     let hours = hours.and_then(|hours| problems.schedule(&format!("{place}.hours"), hours));
-    let time_off = problems.absences(&format!("{place}.time_off"), time_off);
+    let time_off = time_off.map(|time_off| problems.absences(&format!("{place}.time_off"), time_off));
     Some(ProviderEntry { name: name?, hours, time_off })
 }
 

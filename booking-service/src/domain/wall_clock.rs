@@ -73,7 +73,12 @@ impl WallClock {
     ) -> impl Iterator<Item = (Timestamp, Timestamp)> {
         let (from, to) = (utc(from), utc(to));
         self.pieces.iter().filter_map(move |(piece_from, piece_to, offset)| {
-            let (from, to) = (from.checked_sub(*offset).ok()?, to.checked_sub(*offset).ok()?);
+            let moved = |at: Timestamp| {
+                // At the ends of the calendar, as far as it goes.
+                let end = if offset.is_positive() { Timestamp::MIN } else { Timestamp::MAX };
+                at.checked_sub(*offset).unwrap_or(end)
+            };
+            let (from, to) = (moved(from), moved(to));
             Some((from.max(*piece_from), to.min(*piece_to))).filter(|(from, to)| from < to)
         })
     }

@@ -24,8 +24,7 @@ const LONGEST_TITLE: usize = 200;
 fn between(check: &mut Check, start: &str, end: &str) -> Option<(civil::DateTime, civil::DateTime)> {
     let (from, to) = (check.field("start", absence::from(start)), check.field("end", absence::to(end)));
     let (from, to) = (from?, to?);
-    let ordered = if from < to { Ok((from, to)) } else { Err("must be later than start".to_owned()) };
-    check.field("end", ordered)
+    check.field("end", absence::between(from, to))
 }
 
 /// Who is not there, as two messages name them, each in its own type.

@@ -19,6 +19,22 @@ const DOMAIN: &str = "booking.v1";
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 const RETRY_AWAY_AFTER: Duration = Duration::from_secs(1);
 
+/// All of a status travels in headers, which clients and servers take up to some kilobytes of.
+const MOST_VIOLATIONS: usize = 25;
+const LONGEST_PROBLEM: usize = 160;
+const LONGEST_MESSAGE: usize = 1000;
+
+fn shortened(text: String) -> String {
+    cut(text, LONGEST_PROBLEM)
+}
+
+fn cut(text: String, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        None => text,
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
 /// The stable name of what went wrong.
 pub(crate) fn reason(error: &Error) -> &'static str {
     code_and_reason(error).1
@@ -113,8 +129,8 @@ impl From<Error> for Status {
             tracing::error!(cause = error.source(), reason, "{error}");
         }
         let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata(&error));
-        for Violation { field, problem } in violations(&error) {
-            details.add_bad_request_violation(field, problem);
+        for Violation { field, problem } in violations(&error).into_iter().take(MOST_VIOLATIONS) {
+            details.add_bad_request_violation(field, shortened(problem));
         }
         if let Error::NotFound { resource, id } = &error {
             details.set_resource_info(resource.to_string(), id, "", "it is not there, or it is not yours");
@@ -125,7 +141,7 @@ impl From<Error> for Status {
         if let Some(delay) = retry_after(&error) {
             details.set_retry_info(Some(delay));
         }
-        let status = Self::with_error_details(code, error.to_string(), details);
+        let status = Self::with_error_details(code, cut(error.to_string(), LONGEST_MESSAGE), details);
         let slots = |alternatives: Vec<OpenSlot>| alternatives.into_iter().map(Into::into).collect();
         if let Error::SlotTaken(alternatives) = error {
             let detail = pb::SlotTaken { alternatives: slots(alternatives) };

@@ -94,7 +94,7 @@ pub async fn book_appointment(
             Attempt::Again => {}
         }
     }
-    Err(Error::Internal(anyhow::anyhow!("no booking came about in {ATTEMPTS} attempts")))
+    Err(Error::Busy(anyhow::anyhow!("no booking came about in {ATTEMPTS} attempts")))
 }
 
 fn taking<'a>(app: &App, command: &'a BookAppointment, patient: Option<&'a PatientDetails>) -> Taking<'a> {
@@ -250,7 +250,8 @@ fn no_hold(state: State) -> Error {
 
 /// Whether the caller can have what was held: on the telephone, what their own call held.
 pub(super) fn is_of_this_call(caller: &Caller, held: &Appointment) -> bool {
-    !caller.is_voice() || held.call.as_deref() == caller.call_id()
+    // Without a call nobody is anybody's.
+    !caller.is_voice() || caller.call_id().is_some_and(|call| held.call.as_deref() == Some(call))
 }
 
 /// What the key stands for. `None`: nothing any more; the next attempt can have it.

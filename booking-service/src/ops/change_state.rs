@@ -3,13 +3,15 @@
 use jiff::Timestamp;
 
 use crate::{
-    access::{CANCEL_APPOINTMENT, COMPLETE_APPOINTMENT, CONFIRM_APPOINTMENT, MARK_NO_SHOW, Rpc},
+    access::{
+        CANCEL_APPOINTMENT, COMPLETE_APPOINTMENT, CONFIRM_APPOINTMENT, GET_APPOINTMENT, MARK_NO_SHOW, Rpc,
+    },
     app::App,
     caller::Caller,
     db::{
         appointments,
         audit::{self, Entry},
-        idempotency,
+        idempotency::{self, Claim},
     },
     domain::{
         appointment::{Appointment, Change, Changed},
@@ -57,8 +59,13 @@ pub async fn change_state(app: &App, caller: &Caller, command: ChangeState) -> R
     let found = find(&mut tx, caller, &name).await?;
     let id = found.id;
     let gone = || Error::not_found(Resource::Appointment, id);
-    // Twice is the same as once; the key only has to be told from one used for something else.
-    idempotency::claim(&mut tx, rpc, caller.repeatable(fingerprint), id.into(), now).await?;
+    let claim = idempotency::claim(&mut tx, rpc, caller.repeatable(fingerprint), id.into(), now).await?;
+    if let Claim::Done(_) = claim {
+        // Done before; what has become of it since stays.
+        audit::insert(&mut tx, caller, now, Entry::done(GET_APPOINTMENT, "appointment", id)).await?;
+        tx.commit().await?;
+        return Ok(found.at(now));
+    }
     let locked =
         appointments::lock_with_provider(&mut tx, id, found.provider.id).await?.ok_or_else(gone)?.at(now);
     match locked.state.after(change).ok_or(Error::WrongState(locked.state))? {
@@ -97,9 +104,11 @@ pub(super) fn in_time(
     set_aside: Option<&str>,
     now: Timestamp,
 ) -> Result<()> {
-    let Some(cutoff) = appointment.clinic.cutoff.filter(|_| appointment.state.is_booked()) else {
+    if !appointment.state.is_booked() {
         return Ok(());
-    };
+    }
+    // Without a cut-off it is the beginning.
+    let cutoff = appointment.clinic.cutoff.unwrap_or_default();
     let is_late = appointment.slot.start().checked_sub(cutoff).is_ok_and(|last| now > last);
     let may = set_aside.is_some() || caller.is_at_the_desk();
     if is_late && !may { Err(Error::CutoffPassed(cutoff.as_mins())) } else { Ok(()) }

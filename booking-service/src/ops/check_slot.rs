@@ -27,7 +27,6 @@ pub struct SlotCheck {
 #[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
 pub async fn check_slot(app: &App, caller: &Caller, choice: SlotChoice) -> Result<SlotCheck> {
     let mut tx = app.db.tenant_tx(caller).await?;
-    keep_holds(app, caller, &mut tx).await?;
     let wanted = make_out(app, &mut tx, &choice, false).await?;
     let busy = places::busy(&mut tx, &wanted.allowed, wanted.block, app.clock.now(), None).await?;
     let free = wanted.allowed.iter().find(|id| busy.iter().all(|busy| busy.provider != **id));
@@ -47,6 +46,7 @@ pub async fn check_slot(app: &App, caller: &Caller, choice: SlotChoice) -> Resul
             alternatives: alternatives(app, caller, &mut tx, &wanted).await?,
         },
     };
+    keep_holds(app, caller, &mut tx).await?;
     tx.commit().await?;
     Ok(check)
 }

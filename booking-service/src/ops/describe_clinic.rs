@@ -5,7 +5,12 @@ use jiff::{ToSpan as _, civil};
 use crate::{
     app::App,
     caller::Caller,
-    db::{absences, clinics, places::Found, services},
+    db::{
+        absences::{self, EndsAfter},
+        clinics,
+        places::Found,
+        services,
+    },
     domain::{
         absence::{Absence, Absent},
         clinic::ClinicRecord,
@@ -16,7 +21,7 @@ use crate::{
         spoken::Today,
     },
     error::{Error, Result},
-    ops::slots::place,
+    ops::slots,
 };
 
 /// More than these are not read out to a caller.
@@ -55,11 +60,11 @@ pub async fn describe_clinic(
     let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
     let midnight = |day: civil::Date| day.at(0, 0, 0, 0);
     let between = (midnight(today), midnight(today.saturating_add(1.day())));
-    let Found { clinic, diaries, .. } = place(&mut tx, &wish, between).await?;
+    let Found { clinic, diaries, .. } = slots::clinic(&mut tx, &wish, between).await?;
     let gone = || Error::ClinicForbidden(clinic.id.to_string());
     let record = clinics::get(&mut tx, clinic.id).await?.ok_or_else(gone)?;
     let services = services::list(&mut tx, Some(clinic.id), false, None, MOST).await?;
-    let here = now.to_zoned(clinic.zone.clone()).datetime();
-    let closures = absences::list(&mut tx, Absent::Clinic(clinic.id), here, None, MOST).await?;
+    let closures =
+        absences::list(&mut tx, Absent::Clinic(clinic.id), EndsAfter::Moment(now), None, MOST).await?;
     Ok(ClinicDescription { today: clinic.today(now), record, services, diaries, closures })
 }

@@ -1,13 +1,13 @@
 //! Keeps a slot for a caller for a while, and gives it up again.
 
 use crate::{
-    access::{HOLD_SLOT, RELEASE_HOLD},
+    access::{GET_APPOINTMENT, HOLD_SLOT, RELEASE_HOLD},
     app::App,
     caller::Caller,
     db::{
-        appointments,
+        TenantTx, appointments,
         audit::{self, Entry},
-        idempotency,
+        calls, idempotency,
     },
     domain::{
         appointment::{Appointment, HOLD, MOST_HOLDS, State},
@@ -70,6 +70,12 @@ enum Attempt {
 /// Holds the slot, or answers with the hold that the same request, or this call, made before.
 #[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
 pub async fn hold_slot(app: &App, caller: &Caller, mut command: HoldSlot) -> Result<Appointment> {
+    if caller.is_voice() && caller.call_id().is_none() {
+        return Err(Error::invalid(
+            "call_id",
+            "is required: what a caller holds belongs to their telephone call",
+        ));
+    }
     if let Some(patient) = &mut command.patient
         && patient.phone.is_none()
     {
@@ -84,24 +90,37 @@ pub async fn hold_slot(app: &App, caller: &Caller, mut command: HoldSlot) -> Res
             Attempt::Again => {}
         }
     }
-    Err(Error::Internal(anyhow::anyhow!("no hold came about in {ATTEMPTS} attempts")))
+    Err(Error::Busy(anyhow::anyhow!("no hold came about in {ATTEMPTS} attempts")))
 }
 
 async fn attempt(app: &App, caller: &Caller, command: &HoldSlot) -> Result<Attempt> {
     let mut tx = app.db.tenant_tx(caller).await?;
     let now = app.clock.now();
-    keep_holds(app, caller, &mut tx).await?;
-    let choice = match &command.what {
-        HoldWhat::Offer(code) => {
-            offered::choice(app, caller, &mut tx, code, command.expected.as_ref()).await?
-        }
-        HoldWhat::Slot(choice) => choice.clone(),
+    let made_out = async {
+        let choice = match &command.what {
+            HoldWhat::Offer(code) => {
+                offered::choice(app, caller, &mut tx, code, command.expected.as_ref()).await?
+            }
+            HoldWhat::Slot(choice) => choice.clone(),
+        };
+        make_out(app, &mut tx, &choice, false).await
     };
-    let wanted = make_out(app, &mut tx, &choice, false).await?;
+    let wanted = match made_out.await {
+        Ok(wanted) => wanted,
+        Err(error) if error.is_trouble() => return Err(error),
+        // What was held under the key stays held, though it could not be held again.
+        Err(error) => return done_before(app, caller, command, tx).await?.ok_or(error),
+    };
     if let Some(problem) = wanted.problem {
-        return Ok(Attempt::Refused(Box::new(wanted), problem));
+        let refused = Attempt::Refused(Box::new(wanted), problem);
+        return Ok(done_before(app, caller, command, tx).await?.unwrap_or(refused));
     }
     if let Some(call) = caller.call_id() {
+        // What this call holds, and whether it is over, is decided one after another.
+        calls::lock(&mut tx, call).await?;
+        if calls::is_over(&mut tx, call).await? {
+            return Err(Error::HoldExpired);
+        }
         let providers = wanted.providers();
         if let Some(id) = appointments::held_in_call(&mut tx, call, wanted.slot, &providers, now).await? {
             tx.commit().await?;
@@ -127,23 +146,39 @@ async fn attempt(app: &App, caller: &Caller, command: &HoldSlot) -> Result<Attem
             tx.commit().await?;
             Attempt::Held(new.id)
         }
-        Took::KeyUsed => {
-            let Some(repeatable) = caller.repeatable(command.fingerprint) else { return Ok(Attempt::Again) };
-            let done = idempotency::done(&mut tx, HOLD_SLOT, repeatable, now).await?;
-            tx.commit().await?;
-            done.map_or(Attempt::Again, |id| Attempt::Held(id.into()))
-        }
+        Took::KeyUsed => done_before(app, caller, command, tx).await?.unwrap_or(Attempt::Again),
         Took::Again => Attempt::Again,
         Took::Taken => Attempt::Refused(Box::new(wanted), SlotProblem::Taken),
     })
 }
 
-/// The hold as it is now; what has become of it since is no hold.
+/// What the key stands for. `None`: nothing any more.
+async fn done_before(
+    app: &App,
+    caller: &Caller,
+    command: &HoldSlot,
+    mut tx: TenantTx,
+) -> Result<Option<Attempt>> {
+    let Some(repeatable) = caller.repeatable(command.fingerprint) else { return Ok(None) };
+    let done = idempotency::done(&mut tx, HOLD_SLOT, repeatable, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(done.map(|id| Attempt::Held(id.into())))
+}
+
+/// The hold as it is now; what has become of it since is no hold. The request was a sign of life of its call, which is noted now that no
+/// provider is locked: whoever books a hold locks its provider first.
 async fn shown(app: &App, caller: &Caller, command: &HoldSlot, id: AppointmentId) -> Result<Appointment> {
     let mut tx = app.db.tenant_tx(caller).await?;
     let held =
         appointments::get(&mut tx, id).await?.ok_or_else(|| Error::not_found(Resource::Appointment, id))?;
-    let held = held.at(app.clock.now());
+    if !is_of_this_call(caller, &held) {
+        return Err(Error::IdempotencyKeyReused);
+    }
+    let now = app.clock.now();
+    keep_holds(app, caller, &mut tx).await?;
+    audit::insert(&mut tx, caller, now, Entry::done(GET_APPOINTMENT, "appointment", id)).await?;
+    let held = appointments::get(&mut tx, id).await?.unwrap_or(held).at(now);
+    tx.commit().await?;
     match held.state {
         State::Held => {
             let patient = held.patient.map(|known| as_far_as_known(caller, command.patient.as_ref(), known));

@@ -7,9 +7,10 @@ use crate::{
     app::App,
     caller::Caller,
     db::{
-        TenantTx, absences,
+        TenantTx,
+        absences::{self, EndsAfter},
         audit::{self, Entry},
-        clinics, providers, schedules, services,
+        calls, clinics, providers, schedules, services,
     },
     domain::{
         absence::{Absence, Absent, text},
@@ -58,6 +59,8 @@ pub async fn import_clinic(app: &App, caller: &Caller, command: ImportClinic) ->
     let ImportClinic { file, apply } = command;
     let mut tx = app.db.tenant_tx(caller).await?;
     let now = app.clock.now();
+    // One import of an organisation at a time: two of one new clinic would open it twice.
+    calls::lock(&mut tx, "import").await?;
     let mut import = Import { tx: &mut tx, now, changes: Vec::new() };
     let (clinic, is_new) = import.clinic(&file).await?;
     let known = import.providers(clinic, &file.zone, &file.providers).await?;
@@ -109,12 +112,21 @@ impl Import<'_> {
         entries: &[ProviderEntry],
     ) -> Result<Vec<ProviderId>> {
         let all = providers::list(self.tx, None, None, MOST).await?;
+        // All whom anything could change for, at once and in the order in which bookings lock.
+        let named: Vec<String> = entries.iter().map(|entry| entry.name.folded()).collect();
+        let is_named = |record: &&ProviderRecord| {
+            Name::parse(&record.name).is_ok_and(|name| named.contains(&name.folded()))
+        };
+        let affected: Vec<ProviderId> = all.iter().filter(is_named).map(|record| record.id).collect();
+        providers::rules_change(self.tx, &affected, Some(clinic)).await?;
         let mut ids = Vec::with_capacity(entries.len());
         for entry in entries {
             let id = self.provider(clinic, entry, &all).await?;
             self.hours(clinic, id, entry).await?;
             let whose = format!("provider {}", entry.name.as_str());
-            self.absences(Absent::Provider(id), &whose, zone, &entry.time_off).await?;
+            if let Some(time_off) = &entry.time_off {
+                self.absences(Absent::Provider(id), &whose, zone, time_off).await?;
+            }
             ids.push(id);
         }
         let left = all.iter().filter(|record| record.clinics.contains(&clinic) && !ids.contains(&record.id));
@@ -154,7 +166,7 @@ impl Import<'_> {
     }
 
     async fn hours(&mut self, clinic: ClinicId, provider: ProviderId, entry: &ProviderEntry) -> Result<()> {
-        let before = schedules::get(self.tx, clinic, provider).await?.map(|(schedule, _)| schedule);
+        let before = schedules::get(self.tx, clinic, provider).await?.and_then(|(schedule, _)| schedule);
         if before != entry.hours {
             let of = Offered { clinic, provider };
             manage_schedules::set_in(self.tx, of, entry.hours.clone(), None).await?;
@@ -222,13 +234,15 @@ impl Import<'_> {
         wanted: &[AbsenceEntry],
     ) -> Result<()> {
         let here = self.now.to_zoned(zone.clone()).datetime();
-        let there = absences::list(self.tx, of, here, None, MOST).await?;
+        let there = absences::list(self.tx, of, EndsAfter::Moment(self.now), None, MOST).await?;
         let entry = |absence: &Absence| AbsenceEntry {
             between: (absence.shut.from, absence.shut.to),
             title: absence.title.clone(),
         };
         let (mut gone, mut new) = (Vec::new(), Vec::new());
-        gone.extend(there.iter().filter(|absence| !wanted.contains(&entry(absence))));
+        gone.extend(
+            there.iter().filter(|absence| absence.shut.zone != *zone || !wanted.contains(&entry(absence))),
+        );
         new.extend(wanted.iter().filter(|w| w.between.1 > here && !there.iter().any(|a| entry(a) == **w)));
         if gone.is_empty() && new.is_empty() {
             return Ok(());

@@ -7,7 +7,9 @@ use crate::{
     app::App,
     caller::Caller,
     db::{
-        TenantTx, absences, appointment_lists,
+        TenantTx,
+        absences::{self, EndsAfter},
+        appointment_lists,
         appointment_lists::Filter,
         audit::{self, Entry},
         clinics,
@@ -125,8 +127,8 @@ pub async fn update_absence(app: &App, caller: &Caller, command: UpdateAbsence) 
 pub async fn list_absences(app: &App, caller: &Caller, command: ListAbsences) -> Result<Page<Absence>> {
     let ListAbsences { of, ends_after, size, after } = command;
     let mut tx = app.db.tenant_tx(caller).await?;
-    let zone = owner(&mut tx, of, Some(TimeZone::UTC)).await?;
-    let ends_after = ends_after.unwrap_or_else(|| app.clock.now().to_zoned(zone).datetime());
+    owner(&mut tx, of, Some(TimeZone::UTC)).await?;
+    let ends_after = ends_after.map_or_else(|| EndsAfter::Moment(app.clock.now()), EndsAfter::Shown);
     let after = after.map(|after| after.id);
     let mut items = absences::list(&mut tx, of, ends_after, after, size.and_one_more()).await?;
     let next = size.cut(&mut items).map(|last| Position { at: last.created_at, id: last.id.into() });
@@ -205,7 +207,7 @@ async fn affected(tx: &mut TenantTx, absence: Absence, now: Timestamp) -> Result
     let from = first.0.checked_sub(crate::domain::slot::LONGEST).unwrap_or(Timestamp::MIN).max(now);
     let filter =
         Filter { clinic, provider, from: Some(from), to: Some(last.1), promised: true, ..Filter::default() };
-    let mut affected = appointment_lists::list(tx, &filter, None, MOST_AFFECTED).await?;
+    let mut affected = appointment_lists::list(tx, &filter, None, MOST_AFFECTED, now).await?;
     affected.retain(|appointment| {
         stretches.iter().any(|(from, to)| *from < appointment.slot.end() && appointment.slot.start() < *to)
     });

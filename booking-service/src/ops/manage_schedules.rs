@@ -76,6 +76,6 @@ pub(super) async fn set_in(
 
 async fn found(tx: &mut TenantTx, of: Offered) -> Result<WorkingHours> {
     let found = schedules::get(tx, of.clinic, of.provider).await?;
-    let (schedule, version) = found.map_or((None, 0), |(schedule, version)| (Some(schedule), version));
+    let (schedule, version) = found.unwrap_or_default();
     Ok(WorkingHours { of, schedule, version })
 }

@@ -81,7 +81,8 @@ pub async fn list_appointments(
     {
         return Err(Error::not_found(Resource::Provider, provider));
     }
-    let mut items = appointment_lists::list(&mut tx, &filter, after, size.and_one_more()).await?;
+    let mut items =
+        appointment_lists::list(&mut tx, &filter, after, size.and_one_more(), app.clock.now()).await?;
     let next = size.cut(&mut items).map(|last| Position { at: last.slot.start(), id: last.id.into() });
     let now = app.clock.now();
     let items = items.into_iter().map(|appointment: Appointment| appointment.at(now)).collect();

@@ -37,7 +37,7 @@ pub async fn record_call_event(app: &App, caller: &Caller, command: RecordCallEv
     let own = own.map_err(|problem| Error::invalid("call_id", problem))?;
     let id = match (call, own) {
         // Who speaks for callers on the telephone speaks for the one who is calling.
-        (Some(named), Some(own)) if named != own => {
+        (Some(named), own) if own.as_ref() != Some(&named) && (own.is_some() || caller.is_voice()) => {
             return Err(Error::invalid("call_id", "is another call's"));
         }
         (named, own) => named.or(own).ok_or_else(|| Error::invalid("call_id", "is required"))?,
@@ -45,6 +45,7 @@ pub async fn record_call_event(app: &App, caller: &Caller, command: RecordCallEv
     let now = app.clock.now();
     let call = EndedCall { id, started_at, ended_at: ended_at.unwrap_or(now), reason };
     let mut tx = app.db.tenant_tx(caller).await?;
+    calls::lock(&mut tx, call.id.as_str()).await?;
     calls::end(&mut tx, &call, now).await?;
     appointments::release_holds(&mut tx, call.id.as_str(), now).await?;
     audit::insert(&mut tx, caller, now, Entry::done(RECORD_CALL_EVENT, "call", call.id.as_str())).await?;

@@ -2,13 +2,22 @@
 //! stays where it was.
 
 use crate::{
-    access::RESCHEDULE_APPOINTMENT,
+    access::{GET_APPOINTMENT, RESCHEDULE_APPOINTMENT},
     app::App,
     caller::Caller,
-    db::{TenantTx, appointments, idempotency},
+    db::{
+        TenantTx, appointments,
+        audit::{self, Entry},
+        idempotency,
+    },
     domain::{
-        appointment::Appointment, confirmation_code::OfferCode, idempotency::Fingerprint, ids::AppointmentId,
-        metadata::Metadata, slot::SlotChoice, timetable::SlotProblem,
+        appointment::Appointment,
+        confirmation_code::OfferCode,
+        idempotency::Fingerprint,
+        ids::{AppointmentId, ServiceId},
+        metadata::Metadata,
+        slot::SlotChoice,
+        timetable::SlotProblem,
     },
     error::{Error, Resource, Result},
     ops::{
@@ -75,7 +84,7 @@ pub async fn reschedule_appointment(
             Attempt::Again => {}
         }
     }
-    Err(Error::Internal(anyhow::anyhow!("no move came about in {ATTEMPTS} attempts")))
+    Err(Error::Busy(anyhow::anyhow!("no move came about in {ATTEMPTS} attempts")))
 }
 
 async fn attempt(app: &App, caller: &Caller, command: &RescheduleAppointment) -> Result<Attempt> {
@@ -85,16 +94,17 @@ async fn attempt(app: &App, caller: &Caller, command: &RescheduleAppointment) ->
     let id = current.id;
     let made_out = async {
         can_move(caller, command, &current, now)?;
-        let choice = match &command.to {
+        let set_aside = command.override_reason.is_some();
+        match &command.to {
             Destination::Offer(code) => {
-                offered::choice(app, caller, &mut tx, code, command.expected.as_ref()).await?
+                let choice = offered::choice(app, caller, &mut tx, code, command.expected.as_ref()).await?;
+                Ok((make_out(app, &mut tx, &choice, set_aside).await?, None))
             }
-            Destination::Slot(choice) => filled(choice.clone(), &current),
-        };
-        make_out(app, &mut tx, &choice, command.override_reason.is_some()).await
+            Destination::Slot(choice) => made_out(app, &mut tx, choice, &current, set_aside).await,
+        }
     };
-    let wanted = match made_out.await {
-        Ok(wanted) => Wanted { moved: Some(id), ..wanted },
+    let (wanted, kept_service) = match made_out.await {
+        Ok((wanted, kept)) => (Wanted { moved: Some(id), ..wanted }, kept),
         Err(error) if error.is_trouble() => return Err(error),
         // What was done stays done, though it could not be done again.
         Err(error) => return done_before(app, caller, command, tx).await?.ok_or(error),
@@ -105,16 +115,21 @@ async fn attempt(app: &App, caller: &Caller, command: &RescheduleAppointment) ->
     }
     let metadata = current.metadata.clone().and(&command.metadata);
     Metadata::new(metadata.into_pairs().collect()).map_err(|problem| Error::invalid("metadata", problem))?;
+    let said = match &command.to {
+        Destination::Slot(choice) => choice.wish.service_text.as_ref().map(|said| said.as_str().to_owned()),
+        Destination::Offer(_) => None,
+    };
     let taking = Taking {
         rpc: RESCHEDULE_APPOINTMENT,
         patient: None,
-        service_text: None,
+        service_text: said.as_deref(),
         metadata: &command.metadata,
         note: command.override_reason.as_deref(),
         fingerprint: command.fingerprint,
         now,
     };
     let mut target = wanted.target();
+    target.service = target.service.or(kept_service);
     // With whoever is free; but rather with the one whom the patient knows.
     target.allowed.sort_by_key(|(provider, _)| *provider != current.provider.id);
     let entered = match enter(caller, &mut tx, &target, taking, id, Some(current.provider.id)).await? {
@@ -153,6 +168,34 @@ fn can_move(
     in_time(caller, current, command.override_reason.as_deref(), now)
 }
 
+/// The slot that is meant, and the service that the visit keeps though it cannot be booked any more. A provider who is gone is nobody's wish.
+async fn made_out(
+    app: &App,
+    tx: &mut TenantTx,
+    choice: &SlotChoice,
+    current: &Appointment,
+    set_aside: bool,
+) -> Result<(Wanted, Option<ServiceId>)> {
+    let (mut filled, mut kept) = (filled(choice.clone(), current), None);
+    loop {
+        let gone = match make_out(app, tx, &filled, set_aside).await {
+            Err(Error::NotFound { resource, id }) => (resource, id),
+            other => return Ok((other?, kept)),
+        };
+        match gone {
+            (Resource::Service, _) if choice.wish.service.is_none() && filled.wish.service.is_some() => {
+                kept = filled.wish.service.take();
+            }
+            (Resource::Provider, _)
+                if choice.wish.providers.is_empty() && !filled.wish.providers.is_empty() =>
+            {
+                filled.wish.providers.clear();
+            }
+            (resource, id) => return Err(Error::NotFound { resource, id }),
+        }
+    }
+}
+
 /// What is not said stays as it is. Of a time at another clinic, everything is said anew but the service.
 fn filled(mut choice: SlotChoice, current: &Appointment) -> SlotChoice {
     let wish = &mut choice.wish;
@@ -185,5 +228,10 @@ async fn repeated(app: &App, caller: &Caller, id: AppointmentId) -> Result<Appoi
     let mut tx = app.db.tenant_tx(caller).await?;
     let found =
         appointments::get(&mut tx, id).await?.ok_or_else(|| Error::not_found(Resource::Appointment, id))?;
-    if found.state.is_booked() { Ok(found) } else { Err(Error::NoLongerBooked(found.state)) }
+    if !found.state.is_booked() {
+        return Err(Error::NoLongerBooked(found.state));
+    }
+    audit::insert(&mut tx, caller, app.clock.now(), Entry::done(GET_APPOINTMENT, "appointment", id)).await?;
+    tx.commit().await?;
+    Ok(found)
 }

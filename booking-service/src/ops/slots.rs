@@ -119,22 +119,29 @@ fn window(day: &civil::Date) -> (civil::DateTime, civil::DateTime) {
     (midnight(day.saturating_sub(margin)), midnight(day.saturating_add(margin)))
 }
 
-/// Makes out where, what counts there between two times, and who comes into question: at least one, by id.
+/// Makes out where, and what counts there between two times.
+pub(super) async fn clinic(
+    tx: &mut TenantTx,
+    wish: &Wish,
+    between: (civil::DateTime, civil::DateTime),
+) -> Result<Found> {
+    match places::find(tx, wish, between).await? {
+        Place::Clinic(found) => Ok(*found),
+        Place::Unclear(names) => Err(Error::ClinicRequired(names)),
+        Place::Nowhere => Err(match wish.clinic {
+            Some(id) => Error::ClinicForbidden(id.to_string()),
+            None => Error::ClinicRequired(Vec::new()),
+        }),
+    }
+}
+
+/// The same, with somebody who comes into question: at least one, by id.
 pub(super) async fn place(
     tx: &mut TenantTx,
     wish: &Wish,
     between: (civil::DateTime, civil::DateTime),
 ) -> Result<Found> {
-    let found = match places::find(tx, wish, between).await? {
-        Place::Clinic(found) => *found,
-        Place::Unclear(names) => return Err(Error::ClinicRequired(names)),
-        Place::Nowhere => {
-            return Err(match wish.clinic {
-                Some(id) => Error::ClinicForbidden(id.to_string()),
-                None => Error::ClinicRequired(Vec::new()),
-            });
-        }
-    };
+    let found = clinic(tx, wish, between).await?;
     if let (Some(id), None) = (wish.service, &found.rules.service) {
         return Err(Error::not_found(Resource::Service, id));
     }

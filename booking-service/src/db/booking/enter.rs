@@ -87,6 +87,11 @@ pub const ENTER: &str = "
         where exists (select from may_enter) and not exists (select from known) and $9 is not null
         on conflict do nothing
         returning patient_id, name, phone, email
+    ), back as (
+        -- Who comes again is found again.
+        update patient set archived_at = null
+        where org_id = $1 and patient_id in (select patient_id from known) and archived_at is not null
+            and exists (select from may_enter)
     ), person as (
         select * from known union all select * from made
     ), free as (

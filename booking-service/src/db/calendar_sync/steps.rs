@@ -228,7 +228,7 @@ pub async fn intend(
     .execute(tx.conn())
     .await?;
     // Between the look at it and now it went to another calendar: the whole transaction has to be made again.
-    if noted.rows_affected() == 1 { Ok(()) } else { Err(Error::Busy(sqlx::Error::RowNotFound)) }
+    if noted.rows_affected() == 1 { Ok(()) } else { Err(Error::Busy(sqlx::Error::RowNotFound.into())) }
 }
 
 /// Notes what Google is going to be asked for: until it is known what came of it, the event has to be looked at.
