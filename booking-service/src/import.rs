@@ -39,7 +39,7 @@ pub(crate) async fn import(config: &Import) -> anyhow::Result<()> {
         (0, _) => println!("Everything is as the file says."),
         (n, true) => println!("{n} changes were made."),
         (n, false) => {
-            println!("{n} changes would be made; nothing has changed yet. With --apply they are made.")
+            println!("{n} changes would be made; nothing has changed yet. With --apply they are made.");
         }
     }
     if !answer.clinic_id.is_empty() {

@@ -17,6 +17,7 @@ use booking_service::{
         audit_event::Seal,
         clinic,
         ids::{ClinicId, OrgId},
+        patient,
         scope::Scope,
         text::Name,
     },
@@ -124,6 +125,7 @@ async fn serve(config: config::Serve) -> anyhow::Result<()> {
         .context(WrongSetting("DATABASE_URL, BOOKING_AUTH_URL, BOOKING_WORKER_URL or BOOKING_ROUTER_URL"))?;
     let calendars = Calendars::new(&config.calendars)?;
     let app = App::new(db, keys, &config.rates, calendars);
+    patient::learn_numbers();
     server::check(&app, &config).await?;
     let server = Server::bind(app.clone(), &config).await?;
     tracing::info!(grpc = %server.grpc_address()?, http = %server.http_address()?, "serving");

@@ -15,36 +15,11 @@ pub(crate) fn refusal(
 ) -> String {
     let about = |key: &str| metadata.get(key).map(String::as_str).unwrap_or_default();
     let today = || format!("Today is {} at the clinic.", about("clinic_today"));
+    if let Some(said) = not_bookable(reason, &about, alternatives) {
+        return said;
+    }
     match reason {
         "SLOT_TAKEN" => instead("that time is taken", alternatives),
-        "CLOSED" => instead("the clinic is closed then", alternatives),
-        "OUTSIDE_HOURS" => instead("nobody works then", alternatives),
-        "PROVIDER_AWAY" => instead("the provider is away then", alternatives),
-        "TOO_SOON" => instead("that is too soon from now", alternatives),
-        "TOO_FAR" => instead("that is farther ahead than can be planned", alternatives),
-        "MISALIGNED" => {
-            instead(&format!("visits begin every {} minutes", about("grid_minutes")), alternatives)
-        }
-        "INVALID_DURATION" => {
-            let durations = about("durations_minutes").replace(", ", " or ");
-            instead(&format!("that service takes {durations} minutes"), alternatives)
-        }
-        "SERVICE_NOT_OFFERED" => {
-            format!("{} is not offered there, or not by that provider. Please ask what it should be instead.", about("service"))
-        }
-        "SERVICE_NOT_FOUND" => "There is no such service. Please ask what they come for, or have the clinic described.".into(),
-        "OFFER_EXPIRED" => "That offer has expired. Please look again for what is free.".into(),
-        "AMBIGUOUS_SLOT" => {
-            "The offer or the hold is another time than the one that was said with it. Please ask which one is meant, and give only that.".into()
-        }
-        "HOLD_EXPIRED" => "That time was kept for too long, and is not kept any more. Please look again for what is free.".into(),
-        "TOO_MANY_HOLDS" => "Several times are kept for this caller already. Please book one of them, or let them choose again later.".into(),
-        "CUTOFF_PASSED" => {
-            format!("It is too late to change that visit: it can be done until {} before it begins. Please let the caller speak with the clinic.", spoken_minutes(about("cutoff_minutes")))
-        }
-        "NOT_BEGUN" => "That visit has not begun yet.".into(),
-        "STALE_VERSION" => "Somebody else has just changed that. Please look at it again.".into(),
-        "NAME_IN_USE" => "That name is in use already.".into(),
         "START_IN_THE_PAST" => {
             format!("That time has passed already. {} Please give a time that is still to come.", today())
         }
@@ -128,6 +103,45 @@ pub(crate) fn refusal(
                 .into()
         }
     }
+}
+
+/// What is said of a slot that the clinic's rules, an offer or a hold refuse, and of a visit that they keep as it is.
+fn not_bookable<'a>(
+    reason: &str,
+    about: &impl Fn(&str) -> &'a str,
+    alternatives: &[pb::Slot],
+) -> Option<String> {
+    Some(match reason {
+        "CLOSED" => instead("the clinic is closed then", alternatives),
+        "OUTSIDE_HOURS" => instead("nobody works then", alternatives),
+        "PROVIDER_AWAY" => instead("the provider is away then", alternatives),
+        "TOO_SOON" => instead("that is too soon from now", alternatives),
+        "TOO_FAR" => instead("that is farther ahead than can be planned", alternatives),
+        "MISALIGNED" => {
+            instead(&format!("visits begin every {} minutes", about("grid_minutes")), alternatives)
+        }
+        "INVALID_DURATION" => {
+            let durations = about("durations_minutes").replace(", ", " or ");
+            instead(&format!("that service takes {durations} minutes"), alternatives)
+        }
+        "SERVICE_NOT_OFFERED" => {
+            format!("{} is not offered there, or not by that provider. Please ask what it should be instead.", about("service"))
+        }
+        "SERVICE_NOT_FOUND" => "There is no such service. Please ask what they come for, or have the clinic described.".into(),
+        "OFFER_EXPIRED" => "That offer has expired. Please look again for what is free.".into(),
+        "AMBIGUOUS_SLOT" => {
+            "The offer or the hold is another time than the one that was said with it. Please ask which one is meant, and give only that.".into()
+        }
+        "HOLD_EXPIRED" => "That time was kept for too long, and is not kept any more. Please look again for what is free.".into(),
+        "TOO_MANY_HOLDS" => "Several times are kept for this caller already. Please book one of them, or let them choose again later.".into(),
+        "CUTOFF_PASSED" => {
+            format!("It is too late to change that visit: it can be done until {} before it begins. Please let the caller speak with the clinic.", spoken_minutes(about("cutoff_minutes")))
+        }
+        "NOT_BEGUN" => "That visit has not begun yet.".into(),
+        "STALE_VERSION" => "Somebody else has just changed that. Please look at it again.".into(),
+        "NAME_IN_USE" => "That name is in use already.".into(),
+        _ => return None,
+    })
 }
 
 /// What is wrong with the arguments, all of it.
@@ -217,7 +231,9 @@ pub(crate) fn clinic(found: &pb::DescribeClinicResponse) -> String {
         None => provider.name.clone(),
     };
     let providers: Vec<String> = found.providers.iter().map(provider).collect();
-    said.push(format!("Providers: {}.", providers.join("; ")));
+    if !providers.is_empty() {
+        said.push(format!("Providers: {}.", providers.join("; ")));
+    }
     let closure = |closure: &pb::Absence| {
         let title = if closure.title.is_empty() { String::new() } else { format!(" ({})", closure.title) };
         format!("from {} until {}{title}", closure.start.replace('T', " "), closure.end.replace('T', " "))
@@ -305,7 +321,12 @@ pub(crate) fn free_on(found: &pb::SearchSlotsResponse) -> String {
         let why = match found.problem() {
             pb::SlotProblem::Taken | pb::SlotProblem::Unspecified => "everything is taken",
             pb::SlotProblem::OutsideHours => "nobody works then, or not for so long",
-            other => why(other),
+            other @ (pb::SlotProblem::InvalidDuration
+            | pb::SlotProblem::TooSoon
+            | pb::SlotProblem::TooFar
+            | pb::SlotProblem::Closed
+            | pb::SlotProblem::ProviderAway
+            | pb::SlotProblem::Misaligned) => why(other),
         };
         return format!(
             "I find no free time on {day}: {why}. Please ask for another day, or for a certain time."

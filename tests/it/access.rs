@@ -247,7 +247,7 @@ async fn every_rpc_needs_what_the_table_says() {
                 // A credential changes nothing, a bad one neither.
                 assert_eq!((outcome(Some("nonsense")).await, admin), (alone.clone(), alone), "{path}");
             }
-            need => {
+            need @ (Need::Credential | Need::Person | Need::Desk | Need::Admin) => {
                 assert!(let_in.contains(&admin.as_str()), "{path}: {admin}");
                 for role in [Role::Staff, Role::Provider, Role::Agent] {
                     let is_too_small = need.too_small().contains(&role);

@@ -43,12 +43,13 @@ async fn a_clinic_is_made_what_its_file_says_after_showing_it_and_again_without_
         import(&app, &clinic, &changed, true).await.changes,
         ["service Cleaning: is changed", "service Check-up: is archived"]
     );
-    let closures = EXAMPLE.replace("  - { from: 2026-12-24, to: 2026-12-26, title: Christmas }\n", "");
-    let changes = import(&app, &clinic, &closures, false).await.changes;
+    let without_christmas =
+        EXAMPLE.replace("  - { from: 2026-12-24, to: 2026-12-26, title: Christmas }\n", "");
+    let shown = import(&app, &clinic, &without_christmas, false).await.changes;
     assert!(
-        changes.iter().any(|change| change
+        shown.iter().any(|change| change
             == "clinic Elm Street Dental: is not away from 2026-12-24T00:00 to 2026-12-27T00:00 after all"),
-        "{changes:?}"
+        "{shown:?}"
     );
 }
 

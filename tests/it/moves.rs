@@ -47,12 +47,12 @@ async fn forty_opposite_moves_at_once_do_not_lock_each_other_out() {
         theirs.push(app.book(&clinic.admin, booking(&elsewhere, &later)).await.unwrap().id);
     }
     // Each of ours to the other provider, each of theirs to ours, and to the other's time.
-    let moves = days.iter().zip(ours.iter().zip(&theirs)).flat_map(|(day, (our, their))| {
+    let opposite = days.iter().zip(ours.iter().zip(&theirs)).flat_map(|(day, (our, their))| {
         let there = pb::SlotChoice { ..slot(&elsewhere, day) };
         let here = pb::SlotChoice { ..slot(&clinic, &day.replace("T15:00", "T17:00")) };
         [(our, there), (their, here)]
     });
-    let moved = join_all(moves.map(|(id, slot)| {
+    let moved = join_all(opposite.map(|(id, slot)| {
         let message = pb::RescheduleAppointmentRequest { to: Some(To::Slot(slot)), ..to(&clinic, id, TEN) };
         reschedule(&app, &clinic.admin, message)
     }))

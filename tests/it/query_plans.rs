@@ -218,3 +218,37 @@ async fn plans_that_were_made_for_a_young_clinic_serve_a_large_one() {
         check(*statement, &plan);
     }
 }
+
+/// What a search reads of a provider's week is what is booked in it, whether the organisation has ten thousand appointments or ten times as many. How long it
+/// takes is measured by `./x bench search`.
+#[tokio::test]
+async fn regression_18_a_search_reads_no_more_than_its_week_has() {
+    let database = TestDatabase::create().await;
+    let mut superuser = database.superuser().await;
+    crowd::gather(&mut superuser, 0, 15_000).await.unwrap();
+    let mut service = prepared(&database).await;
+    let mut read = Vec::new();
+    for more in [0, 150_000] {
+        if more > 0 {
+            crowd::gather(&mut superuser, 1_000, more).await.unwrap();
+            run(&mut superuser, "analyze".to_owned()).await;
+        }
+        // Of one organisation's provider, who is booked day and night: seven days, and the day before that could reach in.
+        let org = if more > 0 { "'00000000-0000-0000-0000-0000000003e8'" } else { ORG };
+        let week = [org, ONE, "'2027-01-04 00:00Z'", "'2027-01-11 00:00Z'", NOW, "'2027-01-03 00:00Z'", NULL];
+        run(&mut service, format!("set app.org_id = {org}")).await;
+        let plan = plan(&mut service, BUSY, &week).await;
+        let scans: Vec<&Value> =
+            nodes(&plan).into_iter().filter(|node| node["Relation Name"] == "appointment").collect();
+        assert!(
+            scans.iter().all(|node| node["Node Type"].as_str().unwrap().starts_with("Index")),
+            "{plan:#}"
+        );
+        let rows = |node: &&Value| {
+            node["Actual Rows"].as_f64().unwrap()
+                + node["Rows Removed by Filter"].as_f64().unwrap_or_default()
+        };
+        read.push(scans.iter().map(rows).sum::<f64>());
+    }
+    assert!(read.iter().all(|rows| (336.0..=8.0 * 48.0).contains(rows)), "{read:?}");
+}

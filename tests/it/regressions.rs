@@ -294,9 +294,9 @@ async fn regression_8_a_tool_call_twice_an_intent_twice_and_a_key_for_something_
     let (_, anew) = app.post(Some(&clinic.voice), &anew).await;
     assert_eq!(first["results"][0]["result"], anew["results"][0]["result"], "the same intent");
     assert_eq!(app.count("select count(*) from appointment").await, 1);
-    let hold = call.message(&[("tc_3", "hold_slot", json!({"appointment_time": "2027-01-06T10:00"}))]);
-    let (_, held) = app.post(Some(&clinic.voice), &hold).await;
-    assert_eq!(held, app.post(Some(&clinic.voice), &hold).await.1);
+    let keep = call.message(&[("tc_3", "hold_slot", json!({"appointment_time": "2027-01-06T10:00"}))]);
+    let (_, kept) = app.post(Some(&clinic.voice), &keep).await;
+    assert_eq!(kept, app.post(Some(&clinic.voice), &keep).await.1);
     assert_eq!(app.count(LIVE).await, 2);
     app.book_once(&clinic.admin, "key", booking(&clinic, "2027-01-07T15:00:00Z")).await.unwrap();
     let other = app.book_once(&clinic.admin, "key", booking(&clinic, "2027-01-08T15:00:00Z")).await;

@@ -105,9 +105,9 @@ async fn each_reason_not_to_be_bookable_is_named_alike_by_check_search_hold_and_
         }
         let what = Some(pb::hold_slot_request::What::Slot(slot.clone()));
         let hold = pb::HoldSlotRequest { what, ..Default::default() };
-        let held = app.appointments().hold_slot(with_token(&clinic.admin, hold)).await.unwrap_err();
-        let booked = app.book(&clinic.admin, booking_of(slot)).await.unwrap_err();
-        for status in [held, booked] {
+        let not_held = app.appointments().hold_slot(with_token(&clinic.admin, hold)).await.unwrap_err();
+        let not_booked = app.book(&clinic.admin, booking_of(slot)).await.unwrap_err();
+        for status in [not_held, not_booked] {
             let code = if problem == P::Taken { Code::AlreadyExists } else { Code::FailedPrecondition };
             assert_eq!((status.code(), reason(&status).as_str()), (code, said), "{time} {length}");
             // What is offered instead can be booked; a day is far enough for all but the horizon.
@@ -117,7 +117,7 @@ async fn each_reason_not_to_be_bookable_is_named_alike_by_check_search_hold_and_
                 P::TooSoon => Some(("notice_minutes", "1440")),
                 P::TooFar => Some(("horizon_days", "60")),
                 P::Misaligned => Some(("grid_minutes", "15")),
-                _ => None,
+                P::Unspecified | P::Closed | P::OutsideHours | P::ProviderAway | P::Taken => None,
             };
             assert_eq!(expected.map(|(name, _)| facts[name].as_str()), expected.map(|(_, fact)| fact));
         }

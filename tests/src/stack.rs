@@ -14,7 +14,7 @@ use booking_service::{bootstrap, config::Passwords};
 use clap::Args;
 use devdb::{Durability, Server, guardian::guarded};
 use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
+use sqlx::{ConnectOptions as _, PgConnection, postgres::PgConnectOptions};
 
 use crate::fake_gcal::WELL_KNOWN_CLIENT;
 
@@ -138,12 +138,18 @@ impl Stack {
         self.database.as_ref().map(|server| server.binaries.folder.as_path())
     }
 
+    /// The database's superuser, if the server is ours.
+    pub async fn superuser(&self) -> Result<Option<PgConnection>> {
+        let Some(server) = &self.database else { return Ok(None) };
+        let options: PgConnectOptions = server.admin_url.parse()?;
+        Ok(Some(options.database("frontdesk").connect().await?))
+    }
+
     /// Tells the planner how large the tables have become, as the server's own autovacuum does within a minute or so; if the server is ours.
     pub async fn analyze(&self) -> Result<()> {
-        let Some(server) = &self.database else { return Ok(()) };
-        let options: PgConnectOptions = server.admin_url.parse()?;
-        let mut connection = options.database("frontdesk").connect().await?;
-        sqlx::raw_sql("analyze").execute(&mut connection).await?;
+        if let Some(mut superuser) = self.superuser().await? {
+            sqlx::raw_sql("analyze").execute(&mut superuser).await?;
+        }
         Ok(())
     }
 

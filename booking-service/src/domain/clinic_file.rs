@@ -207,7 +207,7 @@ impl Problems {
         Some(AbsenceEntry { between, title: title? })
     }
 
-    fn schedule(&mut self, place: &str, days: BTreeMap<String, DayPart>) -> Option<Schedule> {
+    fn schedule(&mut self, place: &str, days: BTreeMap<String, DayPart>) -> Schedule {
         let (mut schedule, mut seen) = (Schedule::default(), Vec::new());
         for (day, part) in days {
             let (day, place) = (day.trim().to_lowercase(), format!("{place}.{day}"));
@@ -241,7 +241,7 @@ impl Problems {
         if let Err(problems) = schedule.check() {
             self.0.extend(problems.into_iter().map(|(day, problem)| format!("{place}.{day} {problem}")));
         }
-        Some(schedule)
+        schedule
     }
 }
 
@@ -326,7 +326,7 @@ fn provider(problems: &mut Problems, n: usize, part: ProviderPart) -> Option<Pro
     let ProviderPart { name, hours, time_off } = part;
     let place = format!("providers[{n}]");
     let name = problems.keep(&format!("{place}.name"), Name::parse(&name));
-    let hours = hours.and_then(|hours| problems.schedule(&format!("{place}.hours"), hours));
+    let hours = hours.map(|hours| problems.schedule(&format!("{place}.hours"), hours));
     let time_off = time_off.map(|time_off| problems.absences(&format!("{place}.time_off"), time_off));
     Some(ProviderEntry { name: name?, hours, time_off })
 }

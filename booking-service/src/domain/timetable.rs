@@ -233,6 +233,35 @@ fn shut(stretches: &[Shut]) -> Ranges {
     Ranges::of(stretches.iter().flat_map(|Shut { from, to, zone }| instants(zone, *from, *to)).collect())
 }
 
+/// Zones that change their clocks in every way there is, and some that never do.
+#[cfg(test)]
+pub(super) const ZONES: [&str; 24] = [
+    "UTC",
+    "America/New_York",
+    "America/Los_Angeles",
+    "America/Santiago",
+    "America/Asuncion",
+    "America/Havana",
+    "America/St_Johns",
+    "America/Sao_Paulo",
+    "America/Phoenix",
+    "Europe/London",
+    "Europe/Berlin",
+    "Europe/Dublin",
+    "Atlantic/Azores",
+    "Africa/Cairo",
+    "Africa/Casablanca",
+    "Asia/Beirut",
+    "Asia/Jerusalem",
+    "Asia/Kolkata",
+    "Asia/Kathmandu",
+    "Australia/Sydney",
+    "Australia/Lord_Howe",
+    "Pacific/Auckland",
+    "Pacific/Chatham",
+    "Pacific/Kiritimati",
+];
+
 #[cfg(test)]
 mod tests {
     use jiff::Zoned;
@@ -389,7 +418,7 @@ mod tests {
             hours.open.iter().any(|span| is_in(span, &at))
                 && !hours.breaks.iter().any(|span| is_in(span, &at))
         };
-        let step = rules.policy.grid.map(|grid| grid.minutes()).or(lists.then_some(30));
+        let step = rules.policy.grid.map(Grid::minutes).or(lists.then_some(30));
         let notice = rules.policy.notice.unwrap_or_default();
         let days_ahead = (shown(slot.start()).date() - shown(*now).date()).get_days();
         let fits = rules.service.as_ref().is_none_or(|service| service.durations.contains(&slot.duration()))
@@ -434,32 +463,3 @@ mod tests {
         }
     }
 }
-
-/// Zones that change their clocks in every way there is, and some that never do.
-#[cfg(test)]
-pub(super) const ZONES: [&str; 24] = [
-    "UTC",
-    "America/New_York",
-    "America/Los_Angeles",
-    "America/Santiago",
-    "America/Asuncion",
-    "America/Havana",
-    "America/St_Johns",
-    "America/Sao_Paulo",
-    "America/Phoenix",
-    "Europe/London",
-    "Europe/Berlin",
-    "Europe/Dublin",
-    "Atlantic/Azores",
-    "Africa/Cairo",
-    "Africa/Casablanca",
-    "Asia/Beirut",
-    "Asia/Jerusalem",
-    "Asia/Kolkata",
-    "Asia/Kathmandu",
-    "Australia/Sydney",
-    "Australia/Lord_Howe",
-    "Pacific/Auckland",
-    "Pacific/Chatham",
-    "Pacific/Kiritimati",
-];

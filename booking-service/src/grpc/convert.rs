@@ -77,6 +77,7 @@ impl Check {
     }
 
     /// What somebody believes a slot to be, as far as they say; without a time they say nothing of it.
+    #[expect(clippy::option_option, reason = "whether it is right, and whether it is there at all")]
     pub(super) fn expected(&mut self, slot: Option<pb::SlotChoice>) -> Option<Option<SlotChoice>> {
         match slot {
             None => Some(None),
@@ -94,6 +95,7 @@ impl Check {
     }
 
     /// How long a visit is; `None` inside: as usual.
+    #[expect(clippy::option_option, reason = "whether it is right, and whether it is there at all")]
     pub(super) fn duration(
         &mut self,
         field: &'static str,
@@ -132,6 +134,7 @@ impl Check {
     }
 
     /// The version that was read; 0: it does not matter.
+    #[expect(clippy::option_option, reason = "whether it is right, and whether it is there at all")]
     pub(super) fn version(&mut self, version: i64) -> Option<Option<i64>> {
         let known = if version < 0 { Err("must be 0 or a version".to_owned()) } else { Ok(version) };
         self.field("version", known).map(|version| Some(version).filter(|version| *version > 0))

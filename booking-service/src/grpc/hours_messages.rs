@@ -62,7 +62,7 @@ fn schedule(days: Vec<pb::DayHours>) -> Result<Option<Schedule>, String> {
                     (Some(place), _) => schedule.week[place] = hours,
                     (None, Ok(date)) => drop(schedule.special.insert(date, hours)),
                     (None, Err(_)) => {
-                        wrong.push(format!("{name:?} is neither a day like monday nor one like 2027-01-05"))
+                        wrong.push(format!("{name:?} is neither a day like monday nor one like 2027-01-05"));
                     }
                 }
             }

@@ -20,6 +20,7 @@ use crate::{
     ops::manage_patients::{CreatePatient, SearchPatients, UpdatePatient},
 };
 
+#[expect(clippy::option_option, reason = "whether it is right, and whether it is there at all")]
 fn birth_date(check: &mut Check, text: &str) -> Option<Option<civil::Date>> {
     let date = if text.trim().is_empty() { Ok(None) } else { when::date(text).map(Some) };
     check.field("birth_date", date)

@@ -244,7 +244,12 @@ fn is_held(appointment: Appointment) -> Result<Appointment, State> {
 fn no_hold(state: State) -> Error {
     match state {
         State::Released | State::Expired => Error::HoldExpired,
-        state => Error::NoLongerBooked(state),
+        state @ (State::Held
+        | State::Booked
+        | State::Confirmed
+        | State::Completed
+        | State::Cancelled
+        | State::NoShow) => Error::NoLongerBooked(state),
     }
 }
 

@@ -185,7 +185,9 @@ async fn shown(app: &App, caller: &Caller, command: &HoldSlot, id: AppointmentId
             Ok(Appointment { patient, ..held })
         }
         State::Released | State::Expired => Err(Error::HoldExpired),
-        state => Err(Error::WrongState(state)),
+        state @ (State::Booked | State::Confirmed | State::Completed | State::Cancelled | State::NoShow) => {
+            Err(Error::WrongState(state))
+        }
     }
 }
 
@@ -223,7 +225,9 @@ pub async fn release_hold(app: &App, caller: &Caller, command: ReleaseHold) -> R
     match held.at(now).state {
         State::Held => appointments::set_state(&mut tx, id, State::Released, None, now).await?,
         State::Released | State::Expired => {}
-        state => return Err(Error::WrongState(state)),
+        state @ (State::Booked | State::Confirmed | State::Completed | State::Cancelled | State::NoShow) => {
+            return Err(Error::WrongState(state));
+        }
     }
     audit::insert(&mut tx, caller, now, Entry::done(RELEASE_HOLD, "appointment", id)).await?;
     let released = appointments::get(&mut tx, id).await?.ok_or_else(gone)?.at(now);

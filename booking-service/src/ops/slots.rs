@@ -87,7 +87,7 @@ pub(super) async fn make_out(
 ) -> Result<Wanted> {
     let SlotChoice { wish, when, duration } = choice;
     let now = app.clock.now();
-    let Found { clinic, rules, diaries, .. } = place(tx, wish, window(&around(when, now))).await?;
+    let Found { clinic, rules, diaries, .. } = place(tx, wish, window(around(when, now))).await?;
     let start = when
         .resolve(&clinic.zone, now)
         .map_err(|problem| Error::Time { problem, today: clinic.today(now) })?;
@@ -113,7 +113,7 @@ fn around(when: &When, now: Timestamp) -> civil::Date {
     }
 }
 
-fn window(day: &civil::Date) -> (civil::DateTime, civil::DateTime) {
+fn window(day: civil::Date) -> (civil::DateTime, civil::DateTime) {
     let midnight = |day: civil::Date| day.at(0, 0, 0, 0);
     let margin = MARGIN_DAYS.days();
     (midnight(day.saturating_sub(margin)), midnight(day.saturating_add(margin)))
@@ -168,7 +168,15 @@ pub(super) async fn refusal(
     tx.commit().await?;
     Ok(match problem {
         SlotProblem::Taken => Error::SlotTaken(alternatives),
-        problem => Error::NotBookable { problem, facts: facts(&wanted.rules, problem), alternatives },
+        problem @ (SlotProblem::InvalidDuration
+        | SlotProblem::TooSoon
+        | SlotProblem::TooFar
+        | SlotProblem::Closed
+        | SlotProblem::OutsideHours
+        | SlotProblem::ProviderAway
+        | SlotProblem::Misaligned) => {
+            Error::NotBookable { problem, facts: facts(&wanted.rules, problem), alternatives }
+        }
     })
 }
 

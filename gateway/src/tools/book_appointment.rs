@@ -26,7 +26,7 @@ pub(super) struct Arguments {
     patient_phone: Text,
     /// The patient's e-mail address, if they want to give one.
     patient_email: Text,
-    /// The id of a time that hold_slot keeps for the caller, to book that.
+    /// The id of a time that `hold_slot` keeps for the caller, to book that.
     appointment_id: Text,
 }
 

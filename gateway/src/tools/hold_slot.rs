@@ -14,7 +14,7 @@ use super::{
 use crate::{context::Context, problem::Problem, say, upstream::Upstream};
 
 /// Keep a time for the caller for a few minutes, while they give their name or make up their mind. It is not booked by that: book it with
-/// book_appointment.
+/// `book_appointment`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Arguments {

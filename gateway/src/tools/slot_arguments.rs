@@ -13,7 +13,7 @@ use super::{
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct SlotArguments {
-    /// The offer id of a time that check_availability named in this call: four characters. It says all about the time; leave the rest out.
+    /// The offer id of a time that `check_availability` named in this call: four characters. It says all about the time; leave the rest out.
     offer_id: Text,
     /// When the appointment begins: a date and time on the clinic's clock like 2027-01-05T14:00, or with an offset. Needed without an offer id.
     appointment_time: Text,

@@ -306,11 +306,9 @@ impl History {
             };
             return (!self.claims.iter().any(|claim| own(&claim))).then_some("not explained");
         }
-        let asked: Vec<&str> = match (&span.provider, &event.asked) {
-            (Some(provider), _) => vec![provider],
-            // Without a provider, a move stays with the one it has.
-            (None, Asked::Move(..)) => self.providers.iter().map(String::as_str).collect(),
-            (None, _) => self.providers.iter().map(String::as_str).collect(),
+        let asked: Vec<&str> = match &span.provider {
+            Some(provider) => vec![provider],
+            None => self.providers.iter().map(String::as_str).collect(),
         };
         // What a move does not say stays, and with it the time around the visit.
         let span = &Span { buffered: span.buffered || own.is_some(), ..span.clone() };
@@ -327,6 +325,7 @@ impl History {
                 .iter()
                 .any(|claim| claim.id.is_none() && claim.meets(span.visit()) && claim.is_possible(event))
         };
+        // Without a provider, a move stays with the one it has, whoever that is.
         let any_of_a_move = span.provider.is_none() && own.is_some();
         let all = |explained: &dyn Fn(&&str) -> bool| {
             if any_of_a_move { asked.iter().any(explained) } else { asked.iter().all(explained) }

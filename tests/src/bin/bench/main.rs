@@ -8,6 +8,7 @@ mod ground;
 mod measured;
 mod pgbench;
 mod report;
+mod search;
 mod sync;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -46,6 +47,8 @@ enum Scenario {
     All,
     /// Bookings and conflicts.
     Booking,
+    /// What is free, in a large organisation.
+    Search,
     /// Bookings that are brought into a calendar.
     Sync,
 }
@@ -55,8 +58,11 @@ async fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
     let mut report = match options.scenario {
         Scenario::All | Scenario::Booking => booking::measure(&options).await?,
-        Scenario::Sync => report::Report::default(),
+        Scenario::Search | Scenario::Sync => report::Report::default(),
     };
+    if matches!(options.scenario, Scenario::All | Scenario::Search) {
+        search::measure(&options, &mut report).await?;
+    }
     if matches!(options.scenario, Scenario::All | Scenario::Sync) {
         sync::measure(&options, &mut report).await?;
     }
