@@ -130,7 +130,6 @@ alter table patient
     add column version bigint not null default 1,
     add column archived_at timestamptz;
 
-create index patient_by_name on patient (org_id, name_folded text_pattern_ops);
 create index patient_by_birth_date on patient (org_id, birth_date) where birth_date is not null;
 
 -- Why somebody at the desk set a rule aside.
