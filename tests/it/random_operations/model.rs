@@ -355,7 +355,8 @@ impl History {
             let may_be = match *last {
                 // It may have run out, and somebody may have needed its slot.
                 "held" => ["held", "expired"].contains(&state.as_str()),
-                "released" => ["released", "expired"].contains(&state.as_str()),
+                // What ran out before stays as it is: nobody has needed its slot.
+                "released" => ["released", "expired", "held"].contains(&state.as_str()),
                 last => state == last,
             };
             assert!(
