@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use booking_service::config::CalendarSettings;
 use proto::booking::v1 as pb;
-use tests::fake_gcal::{Fault, Mishap, Op};
+use tests::fake_gcal::{Fault, Hold, Mishap, Op};
 
 use crate::harness::{
     calendars::{CALENDAR, Google},
@@ -142,13 +142,16 @@ async fn what_we_deleted_ourselves_is_nobodys_to_be_asked_about() {
 async fn an_insert_that_comes_to_pass_after_its_cancellation_leaves_nothing() {
     let google = Google::with(hasty).await;
     let (clinic, _) = google.clinic().await;
-    google.fake.once(Op::Insert, Mishap::Late(Duration::from_secs(2)));
+    let hold = Hold::default();
+    google.fake.once(Op::Insert, Mishap::LateUntil(hold.clone()));
     let booked = google.app.book(&clinic.admin, booking(&clinic, TWO_PM)).await.unwrap();
     google.app.eventually("select failures > 0 from calendar").await;
     cancel(&google, &clinic.admin, &booked.id).await;
     // The deletion finds nothing, and is not believed at once.
     google.app.pass("5 seconds").await;
     google.app.eventually("select trouble = 'EVENT_MISSING' from calendar_sync").await;
+    hold.arrived().await;
+    hold.let_go();
     while google.fake.all_events(CALENDAR).is_empty() {
         tokio::task::yield_now().await;
     }

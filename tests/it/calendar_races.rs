@@ -138,11 +138,14 @@ async fn a_change_that_comes_to_pass_late_and_was_taken_back_changes_nothing() {
     let (clinic, _) = google.clinic().await;
     let booked = google.app.book(&clinic.admin, booking(&clinic, TWO_PM)).await.unwrap();
     settled(&google).await;
-    google.fake.once(Op::Patch, Mishap::Late(Duration::from_secs(4)));
+    let hold = Hold::default();
+    google.fake.once(Op::Patch, Mishap::LateUntil(hold.clone()));
     google.change(&clinic, &starts(&booked.id, 10)).await;
     google.app.eventually("select failures > 0 from calendar").await;
     google.change(&clinic, &starts(&booked.id, 0)).await;
     settled(&google).await;
+    hold.arrived().await;
+    hold.let_go();
     late_one_is_refused(&google, Op::Patch).await;
     assert_eq!(google.fake.events(CALENDAR)[0].start().unwrap(), TWO_PM.parse().unwrap());
 }
@@ -160,11 +163,14 @@ async fn a_deletion_that_comes_to_pass_late_and_was_taken_back_deletes_nothing()
             "update appointment set provider_id = '{provider}', version = version + 1 where appointment_id = '{id}'"
         )
     };
-    google.fake.once(Op::Delete, Mishap::Late(Duration::from_secs(4)));
+    let hold = Hold::default();
+    google.fake.once(Op::Delete, Mishap::LateUntil(hold.clone()));
     google.change(&clinic, &give(&other)).await;
     google.app.eventually("select failures > 0 from calendar").await;
     google.change(&clinic, &give(&clinic.provider)).await;
     settled(&google).await;
+    hold.arrived().await;
+    hold.let_go();
     late_one_is_refused(&google, Op::Delete).await;
     assert_eq!(google.fake.events(CALENDAR).len(), 1);
 }

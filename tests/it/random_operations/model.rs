@@ -94,6 +94,8 @@ pub(super) struct Event {
 /// Something that keeps a provider's time, from one event to another.
 #[derive(Clone, Debug)]
 struct Claim {
+    /// Who made it.
+    caller: u64,
     /// Of an appointment; `None`: of an absence.
     id: Option<String>,
     provider: String,
@@ -106,6 +108,12 @@ struct Claim {
 }
 
 const NEVER: (u64, u64) = (u64::MAX, u64::MAX);
+
+/// When a hold that came about then may run out, and when it certainly has: five minutes from a moment between asking and answering; prolonged, fifteen.
+fn hold_ends(event: &Event) -> (Timestamp, Timestamp) {
+    let (minute, (before, after)) = (SignedDuration::from_mins, event.clock);
+    (before + minute(5), after + minute(15))
+}
 
 impl Claim {
     fn meets(&self, (from, to): (i64, i64)) -> bool {
@@ -155,6 +163,9 @@ impl History {
         history.providers = history.claims.iter().map(|claim| claim.provider.clone()).collect();
         history.providers.sort();
         history.providers.dedup();
+        for event in &events {
+            history.untold(event);
+        }
         history.events = events;
         history
     }
@@ -167,9 +178,9 @@ impl History {
             (Asked::Back(id), Answer::Done) => self.end(event, id),
             (Asked::Away(span), Answer::Absent(id)) => {
                 self.begin(
-                    event,
                     id,
                     Claim {
+                        caller: event.caller,
                         id: None,
                         provider: span.provider.clone().unwrap(),
                         block: span.visit(),
@@ -197,17 +208,33 @@ impl History {
         }
         self.end(event, &id);
         let block = Span { provider: None, start, length: end - start, buffered }.block();
-        let (minute, (before, after)) = (SignedDuration::from_mins, event.clock);
-        // Five minutes from a moment between asking and answering; prolonged, fifteen.
-        let runs_out = held.then(|| (before + minute(5), after + minute(15)));
-        self.begin(
-            event,
-            &id.clone(),
-            Claim { id: Some(id), provider, block, began: event.steps, ended: NEVER, runs_out },
-        );
+        let runs_out = held.then(|| hold_ends(event));
+        let (caller, began, known) = (event.caller, event.steps, id.clone());
+        self.begin(&known, Claim { caller, id: Some(id), provider, block, began, ended: NEVER, runs_out });
     }
 
-    fn begin(&mut self, _: &Event, id: &str, claim: Claim) {
+    /// A hold that ran out before its caller could be told kept its slot until then, with whomever it was.
+    fn untold(&mut self, event: &Event) {
+        let (Asked::Hold(span), Answer::Refused(reason)) = (&event.asked, &event.answer) else { return };
+        if reason != "HOLD_EXPIRED" {
+            return;
+        }
+        for provider in
+            self.providers.iter().filter(|id| span.provider.as_ref().is_none_or(|asked| asked == *id))
+        {
+            self.claims.push(Claim {
+                caller: event.caller,
+                id: Some(String::new()),
+                provider: provider.clone(),
+                block: span.block(),
+                began: event.steps,
+                ended: event.steps,
+                runs_out: Some(hold_ends(event)),
+            });
+        }
+    }
+
+    fn begin(&mut self, id: &str, claim: Claim) {
         self.open.insert(id.to_owned(), self.claims.len());
         self.claims.push(claim);
     }
@@ -299,12 +326,13 @@ impl History {
             return (held.count() < 3).then_some("not explained");
         }
         if reason == "HOLD_EXPIRED" {
-            // The call held it already, and it ran out before it could be told.
-            let own = |claim: &&Claim| {
-                claim.meets(span.visit())
+            // The call held it already, or from now on, and it ran out before it could be told.
+            let ran_out = |claim: &Claim| {
+                claim.caller == event.caller
+                    && claim.meets(span.visit())
                     && claim.runs_out.is_some_and(|(earliest, _)| event.clock.1 >= earliest)
             };
-            return (!self.claims.iter().any(|claim| own(&claim))).then_some("not explained");
+            return (!self.claims.iter().any(ran_out)).then_some("not explained");
         }
         let asked: Vec<&str> = match &span.provider {
             Some(provider) => vec![provider],

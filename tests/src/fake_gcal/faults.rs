@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::{FutureExt as _, future::BoxFuture};
 use tokio::sync::{Notify, Semaphore};
 
 /// What is asked for.
@@ -40,12 +41,25 @@ pub enum Mishap {
     CutOff,
     /// Nothing is heard in time; it is done so much later.
     Late(Duration),
+    /// Nothing is heard in time; it is done once it is let go.
+    LateUntil(Hold),
     /// Waits before it is done.
     HeldBefore(Hold),
     /// Waits after it was done.
     HeldAfter(Hold),
     /// Access tokens are not believed any more, this one among them.
     TokensEnd,
+}
+
+impl Mishap {
+    /// How long it takes until what was not heard of in time is done.
+    pub(super) fn lateness(&self) -> Option<BoxFuture<'static, ()>> {
+        match self.clone() {
+            Self::Late(delay) => Some(tokio::time::sleep(delay).boxed()),
+            Self::LateUntil(hold) => Some(async move { hold.wait().await }.boxed()),
+            _ => None,
+        }
+    }
 }
 
 /// Holds requests until it is let go.

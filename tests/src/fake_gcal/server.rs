@@ -502,9 +502,9 @@ async fn answer(
         status: 0,
         done: false,
     };
-    if let Some(Mishap::Late(delay)) = mishap {
+    if let Some(lateness) = mishap.as_ref().and_then(Mishap::lateness) {
         tokio::spawn(async move {
-            tokio::time::sleep(delay).await;
+            lateness.await;
             do_it(&shared, &question, asked);
         });
         return std::future::pending().await;
@@ -592,9 +592,12 @@ async fn before(shared: &Shared, mishap: Option<&Mishap>, asked: &Asked) -> Opti
             hold.wait().await;
             return None;
         }
-        Mishap::HangUpAfter | Mishap::CutOff | Mishap::Late(_) | Mishap::HeldAfter(_) | Mishap::TokensEnd => {
-            return None;
-        }
+        Mishap::HangUpAfter
+        | Mishap::CutOff
+        | Mishap::Late(_)
+        | Mishap::LateUntil(_)
+        | Mishap::HeldAfter(_)
+        | Mishap::TokensEnd => return None,
     };
     shared.state().journal.push(Asked { status, ..asked.clone() });
     Some(response)
