@@ -3,17 +3,12 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 
-use super::TenantTx;
+use super::{TenantTx, one_at_a_time};
 use crate::{domain::call::EndedCall, error::Result};
 
 /// Lets nobody else decide about this call until the transaction ends. Taken before any provider's lock.
 pub async fn lock(tx: &mut TenantTx, call: &str) -> Result<()> {
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1::text || $2, 0))")
-        .bind(tx.org)
-        .bind(call)
-        .execute(tx.conn())
-        .await?;
-    Ok(())
+    one_at_a_time(tx, "call", call).await
 }
 
 /// Whether the call is over.

@@ -6,7 +6,7 @@ use sqlx::{FromRow, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{
-    TenantTx,
+    TenantTx, one_at_a_time,
     row::RowExt as _,
     services::{minutes, policy},
 };
@@ -67,6 +67,11 @@ macro_rules! select {
             $rest
         )
     };
+}
+
+/// Lets nobody else import into the organisation until the transaction ends. Taken before any provider's lock.
+pub async fn lock_imports(tx: &mut TenantTx) -> Result<()> {
+    one_at_a_time(tx, "import", "").await
 }
 
 /// Adds a clinic.

@@ -218,6 +218,17 @@ impl TenantTx {
     }
 }
 
+/// Lets one transaction of the organisation at a time do something that has no row to lock: what, and to whom.
+async fn one_at_a_time(tx: &mut TenantTx, what: &str, name: &str) -> Result<()> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended($2 || ' ' || $1::text || ' ' || $3, 0))")
+        .bind(tx.org)
+        .bind(what)
+        .bind(name)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// Whether the error is that the named constraint forbids it. A distributed Postgres appends a shard's number to the name.
 fn breaks(error: &sqlx::Error, constraint: &str) -> bool {
     let broken = error.as_database_error().and_then(sqlx::error::DatabaseError::constraint);

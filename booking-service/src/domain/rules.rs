@@ -108,6 +108,11 @@ impl Rules {
         usual.copied().unwrap_or(USUAL_DURATION)
     }
 
+    /// What limits a start, the service's before the clinic's.
+    pub fn limits(&self) -> Policy {
+        self.service.as_ref().map(|service| service.policy).unwrap_or_default().or(self.policy)
+    }
+
     /// Time around the visit.
     pub fn buffers(&self) -> Buffers {
         self.service.as_ref().map(|service| service.buffers).unwrap_or_default()

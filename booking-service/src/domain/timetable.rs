@@ -86,8 +86,7 @@ impl Timetable {
         let (first, last) = (first.saturating_sub(1.day()), last.saturating_add(2.days()));
         let days: Vec<civil::Date> = first.series(1.day()).take_while(|day| *day <= last).collect();
         let clock = WallClock::new(zone, first.at(0, 0, 0, 0), last.saturating_add(1.day()).at(0, 0, 0, 0));
-        let policy =
-            rules.service.as_ref().map(|service| service.policy).unwrap_or_default().or(rules.policy);
+        let policy = rules.limits();
         let column = |diary: &Diary| {
             let open = |schedule: &Schedule| {
                 let on = |day: &civil::Date| {

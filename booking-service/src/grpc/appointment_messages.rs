@@ -21,9 +21,10 @@ use crate::{
     ops::{
         book_appointment::{BookAppointment, What},
         change_state::ChangeState,
-        hold_slot::{HoldSlot, HoldWhat, ReleaseHold},
+        hold_slot::{HoldSlot, ReleaseHold},
+        offered::SlotName,
         read_appointments::{AppointmentName, ListAppointments},
-        reschedule_appointment::{Destination, RescheduleAppointment},
+        reschedule_appointment::RescheduleAppointment,
     },
 };
 
@@ -40,10 +41,12 @@ impl TryFrom<pb::BookAppointmentRequest> for BookAppointment {
         let mut check = Check::default();
         let is_hold = matches!(what, Some(book::What::AppointmentId(_)));
         let what = match what {
-            Some(book::What::Slot(slot)) => check.slot(Some(named(slot, &service_text))).map(What::Slot),
             Some(book::What::AppointmentId(id)) => check.id("appointment_id", &id).map(What::Hold),
-            Some(book::What::OfferId(code)) => offer(&mut check, &code).map(What::Offer),
-            None => check.slot(None).map(What::Slot),
+            Some(book::What::OfferId(code)) => offer(&mut check, &code).map(What::Slot),
+            Some(book::What::Slot(slot)) => {
+                time(&mut check, Some(named(slot, &service_text))).map(What::Slot)
+            }
+            None => time(&mut check, None).map(What::Slot),
         };
         // A missing patient misses everything that a patient must have; of a hold, one may be known.
         let patient = match patient {
@@ -77,9 +80,9 @@ impl TryFrom<pb::HoldSlotRequest> for HoldSlot {
         let pb::HoldSlotRequest { what, patient, service_text, expected, metadata } = request;
         let mut check = Check::default();
         let what = match what {
-            Some(hold::What::OfferId(code)) => offer(&mut check, &code).map(HoldWhat::Offer),
-            Some(hold::What::Slot(slot)) => check.slot(Some(named(slot, &service_text))).map(HoldWhat::Slot),
-            None => check.slot(None).map(HoldWhat::Slot),
+            Some(hold::What::OfferId(code)) => offer(&mut check, &code),
+            Some(hold::What::Slot(slot)) => time(&mut check, Some(named(slot, &service_text))),
+            None => time(&mut check, None),
         };
         let patient = match patient {
             None => Some(None),
@@ -130,9 +133,9 @@ impl TryFrom<pb::RescheduleAppointmentRequest> for RescheduleAppointment {
         let mut check = Check::default();
         let name = appointment_name(&mut check, &appointment_id, &confirmation_code);
         let to = match to {
-            Some(reschedule::To::OfferId(code)) => offer(&mut check, &code).map(Destination::Offer),
-            Some(reschedule::To::Slot(slot)) => check.slot(Some(slot)).map(Destination::Slot),
-            None => check.slot(None).map(Destination::Slot),
+            Some(reschedule::To::OfferId(code)) => offer(&mut check, &code),
+            Some(reschedule::To::Slot(slot)) => time(&mut check, Some(slot)),
+            None => time(&mut check, None),
         };
         let expected = check.expected(expected);
         let metadata = check.metadata(metadata);
@@ -161,8 +164,12 @@ fn named(mut slot: pb::SlotChoice, service_text: &str) -> pb::SlotChoice {
     slot
 }
 
-fn offer(check: &mut Check, code: &str) -> Option<OfferCode> {
-    check.field("offer_id", OfferCode::parse(code))
+fn offer(check: &mut Check, code: &str) -> Option<SlotName> {
+    check.field("offer_id", OfferCode::parse(code)).map(SlotName::Offer)
+}
+
+fn time(check: &mut Check, slot: Option<pb::SlotChoice>) -> Option<SlotName> {
+    check.slot(slot).map(SlotName::Slot)
 }
 
 /// Who comes, as far as it is said.

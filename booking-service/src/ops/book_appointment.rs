@@ -1,17 +1,15 @@
 //! Books a slot: all or nothing, once.
 
 use crate::{
-    access::{BOOK_APPOINTMENT, GET_APPOINTMENT},
+    access::{BOOK_APPOINTMENT, GET_APPOINTMENT, Rpc},
     app::App,
     caller::Caller,
     db::{
-        TenantTx, appointments,
+        appointments,
         audit::{self, Entry},
-        idempotency,
     },
     domain::{
         appointment::{Appointment, State},
-        confirmation_code::OfferCode,
         idempotency::Fingerprint,
         ids::AppointmentId,
         metadata::Metadata,
@@ -21,9 +19,12 @@ use crate::{
     },
     error::{Error, Resource, Result},
     ops::{
-        calendar_news, offered,
+        calendar_news,
+        offered::{self, SlotName},
         slots::{Wanted, make_out, refusal},
-        take_slot::{ATTEMPTS, New, Taking, Target, Took, amend, enter, take},
+        take_slot::{
+            ATTEMPTS, Attempt, New, Taking, Target, Took, amend, enter, take, unless_done_before, with_number,
+        },
     },
 };
 
@@ -32,10 +33,8 @@ use crate::{
 pub enum What {
     /// What is held.
     Hold(AppointmentId),
-    /// What was offered.
-    Offer(OfferCode),
-    /// A time.
-    Slot(SlotChoice),
+    /// A slot.
+    Slot(SlotName),
 }
 
 /// What is to be booked, and for whom.
@@ -57,15 +56,6 @@ pub struct BookAppointment {
     pub fingerprint: Fingerprint,
 }
 
-enum Attempt {
-    Booked(Box<Appointment>),
-    /// The request was carried out before, and made this.
-    Repeated(AppointmentId),
-    /// It cannot be, whoever is asked for.
-    Refused(Box<Wanted>, SlotProblem),
-    Again,
-}
-
 /// Books the slot, or answers with the appointment that the same request made before.
 #[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
 pub async fn book_appointment(
@@ -74,19 +64,14 @@ pub async fn book_appointment(
     mut command: BookAppointment,
 ) -> Result<Appointment> {
     caller.may_set_aside(command.override_reason.as_deref())?;
-    // A caller who gives no number has the one they call from.
-    if let Some(patient) = &mut command.patient
-        && patient.phone.is_none()
-    {
-        patient.phone = caller.number().cloned();
-    }
+    command.patient = with_number(caller, command.patient);
     for _ in 0..ATTEMPTS {
         let attempted = match &command.what {
             What::Hold(id) => attempt_hold(app, caller, &command, *id).await?,
-            What::Offer(_) | What::Slot(_) => attempt(app, caller, &command).await?,
+            What::Slot(name) => attempt(app, caller, &command, name).await?,
         };
         match attempted {
-            Attempt::Booked(appointment) => return Ok(*appointment),
+            Attempt::Done(appointment) => return Ok(appointment),
             Attempt::Repeated(id) => return repeated(app, caller, command.patient.as_ref(), id).await,
             Attempt::Refused(wanted, problem) => {
                 return refused(app, caller, command, &wanted, problem).await;
@@ -95,6 +80,13 @@ pub async fn book_appointment(
         }
     }
     Err(Error::Busy(anyhow::anyhow!("no booking came about in {ATTEMPTS} attempts")))
+}
+
+impl BookAppointment {
+    /// What its key belongs to.
+    fn request(&self) -> (Rpc, Fingerprint) {
+        (BOOK_APPOINTMENT, self.fingerprint)
+    }
 }
 
 fn taking<'a>(app: &App, command: &'a BookAppointment, patient: Option<&'a PatientDetails>) -> Taking<'a> {
@@ -109,18 +101,17 @@ fn taking<'a>(app: &App, command: &'a BookAppointment, patient: Option<&'a Patie
     }
 }
 
-async fn attempt(app: &App, caller: &Caller, command: &BookAppointment) -> Result<Attempt> {
+async fn attempt(
+    app: &App,
+    caller: &Caller,
+    command: &BookAppointment,
+    name: &SlotName,
+) -> Result<Attempt<Appointment>> {
     let patient = command.patient.as_ref();
     let patient = patient.ok_or_else(|| Error::invalid("patient.name", "is required"))?;
     let mut tx = app.db.tenant_tx(caller).await?;
     let made_out = async {
-        let choice = match &command.what {
-            What::Offer(code) => {
-                offered::choice(app, caller, &mut tx, code, command.expected.as_ref()).await?
-            }
-            What::Slot(choice) => choice.clone(),
-            What::Hold(_) => return Err(Error::Internal(anyhow::anyhow!("a hold is no slot"))),
-        };
+        let choice = offered::choice(app, caller, &mut tx, name, command.expected.as_ref()).await?;
         make_out(app, &mut tx, &choice, command.override_reason.is_some()).await
     };
     let wanted = match made_out.await {
@@ -128,18 +119,18 @@ async fn attempt(app: &App, caller: &Caller, command: &BookAppointment) -> Resul
         // The transaction is lost, and with it the way to ask.
         Err(error) if error.is_trouble() => return Err(error),
         // A repeated request may come when its time has passed, or its provider has left: what was done stays done.
-        Err(error) => return done_before(app, caller, command, tx).await?.ok_or(error),
+        Err(error) => return unless_done_before(app, caller, command.request(), tx, Err(error)).await,
     };
     if let Some(problem) = wanted.problem {
-        let refused = Attempt::Refused(Box::new(wanted), problem);
-        return Ok(done_before(app, caller, command, tx).await?.unwrap_or(refused));
+        let refused = Ok(Attempt::Refused(Box::new(wanted), problem));
+        return unless_done_before(app, caller, command.request(), tx, refused).await;
     }
     let patient = patient.in_country(wanted.clinic.country.as_deref());
     let taking = taking(app, command, Some(&patient));
     let new = match take(app, caller, &mut tx, &wanted.target(), taking, None).await? {
         Took::It(new) => new,
         Took::KeyUsed => {
-            return Ok(done_before(app, caller, command, tx).await?.unwrap_or(Attempt::Again));
+            return unless_done_before(app, caller, command.request(), tx, Ok(Attempt::Again)).await;
         }
         Took::Again => return Ok(Attempt::Again),
         Took::Taken => return Ok(Attempt::Refused(Box::new(wanted), SlotProblem::Taken)),
@@ -150,7 +141,7 @@ async fn attempt(app: &App, caller: &Caller, command: &BookAppointment) -> Resul
     let provider = provider.ok_or_else(|| Error::Internal(anyhow::anyhow!("booked with somebody else")))?;
     let Wanted { clinic, rules, slot, block, .. } = wanted;
     let now = taking.now;
-    Ok(Attempt::Booked(Box::new(Appointment {
+    Ok(Attempt::Done(Appointment {
         id,
         org: caller.org,
         clinic,
@@ -170,7 +161,7 @@ async fn attempt(app: &App, caller: &Caller, command: &BookAppointment) -> Resul
         updated_at: now,
         version: 1,
         calendar,
-    })))
+    }))
 }
 
 /// Makes a hold the appointment that it was kept for. What it promised counts, whatever has become of the rules since.
@@ -179,7 +170,7 @@ async fn attempt_hold(
     caller: &Caller,
     command: &BookAppointment,
     id: AppointmentId,
-) -> Result<Attempt> {
+) -> Result<Attempt<Appointment>> {
     let mut tx = app.db.tenant_tx(caller).await?;
     let now = app.clock.now();
     let gone = || Error::not_found(Resource::Appointment, id);
@@ -190,7 +181,9 @@ async fn attempt_hold(
     let held = match is_held(held.at(now)) {
         Ok(held) => held,
         Err(State::Booked | State::Confirmed) => return Ok(Attempt::Repeated(id)),
-        Err(state) => return done_before(app, caller, command, tx).await?.ok_or_else(|| no_hold(state)),
+        Err(state) => {
+            return unless_done_before(app, caller, command.request(), tx, Err(no_hold(state))).await;
+        }
     };
     if let Some(expected) = &command.expected {
         offered::agrees(
@@ -215,7 +208,9 @@ async fn attempt_hold(
     let mut taking = taking(app, command, patient.as_ref());
     let entered = match enter(caller, &mut tx, &target, taking, id, None).await? {
         Took::It(entered) => entered,
-        Took::KeyUsed => return Ok(done_before(app, caller, command, tx).await?.unwrap_or(Attempt::Again)),
+        Took::KeyUsed => {
+            return unless_done_before(app, caller, command.request(), tx, Ok(Attempt::Again)).await;
+        }
         // Only somebody who found the hold run out can have the slot.
         Took::Again | Took::Taken => return Ok(Attempt::Again),
     };
@@ -233,7 +228,7 @@ async fn attempt_hold(
     let booked = appointments::get(&mut tx, id).await?.ok_or_else(gone)?;
     let calendar = calendar_news::commit(app, caller, tx, id, on_the_way).await?;
     let patient = booked.patient.map(|known| as_far_as_known(caller, command.patient.as_ref(), known));
-    Ok(Attempt::Booked(Box::new(Appointment { patient, calendar, ..booked })))
+    Ok(Attempt::Done(Appointment { patient, calendar, ..booked }))
 }
 
 fn is_held(appointment: Appointment) -> Result<Appointment, State> {
@@ -259,21 +254,8 @@ pub(super) fn is_of_this_call(caller: &Caller, held: &Appointment) -> bool {
     !caller.is_voice() || caller.call_id().is_some_and(|call| held.call.as_deref() == Some(call))
 }
 
-/// What the key stands for. `None`: nothing any more; the next attempt can have it.
-async fn done_before(
-    app: &App,
-    caller: &Caller,
-    command: &BookAppointment,
-    mut tx: TenantTx,
-) -> Result<Option<Attempt>> {
-    let Some(repeatable) = caller.repeatable(command.fingerprint) else { return Ok(None) };
-    let done = idempotency::done(&mut tx, BOOK_APPOINTMENT, repeatable, app.clock.now()).await?;
-    tx.commit().await?;
-    Ok(done.map(|id| Attempt::Repeated(id.into())))
-}
-
 /// The appointment that the request made before, as it is now. Showing it is a look at a patient's data.
-async fn repeated(
+pub(super) async fn repeated(
     app: &App,
     caller: &Caller,
     patient: Option<&PatientDetails>,

@@ -5,13 +5,12 @@ use crate::{
     app::App,
     caller::Caller,
     db::{
-        TenantTx, appointments,
+        appointments,
         audit::{self, Entry},
-        calls, idempotency,
+        calls,
     },
     domain::{
         appointment::{Appointment, HOLD, MOST_HOLDS, State},
-        confirmation_code::OfferCode,
         idempotency::Fingerprint,
         ids::AppointmentId,
         metadata::Metadata,
@@ -22,26 +21,17 @@ use crate::{
     error::{Error, Resource, Result},
     ops::{
         book_appointment::{as_far_as_known, is_of_this_call},
-        offered,
+        offered::{self, SlotName},
         slots::{Wanted, keep_holds, make_out, refusal},
-        take_slot::{ATTEMPTS, Taking, Took, take},
+        take_slot::{ATTEMPTS, Attempt, Taking, Took, take, unless_done_before, with_number},
     },
 };
-
-/// What is to be held.
-#[derive(Clone, Debug)]
-pub enum HoldWhat {
-    /// What was offered.
-    Offer(OfferCode),
-    /// A time.
-    Slot(SlotChoice),
-}
 
 /// What is to be held, and for whom.
 #[derive(Clone, Debug)]
 pub struct HoldSlot {
     /// What.
-    pub what: HoldWhat,
+    pub what: SlotName,
     /// What the caller believes an offer to be.
     pub expected: Option<SlotChoice>,
     /// Who comes, if that is known.
@@ -61,12 +51,6 @@ pub struct ReleaseHold {
     pub id: AppointmentId,
 }
 
-enum Attempt {
-    Held(AppointmentId),
-    Refused(Box<Wanted>, SlotProblem),
-    Again,
-}
-
 /// Holds the slot, or answers with the hold that the same request, or this call, made before.
 #[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
 pub async fn hold_slot(app: &App, caller: &Caller, mut command: HoldSlot) -> Result<Appointment> {
@@ -76,14 +60,10 @@ pub async fn hold_slot(app: &App, caller: &Caller, mut command: HoldSlot) -> Res
             "is required: what a caller holds belongs to their telephone call",
         ));
     }
-    if let Some(patient) = &mut command.patient
-        && patient.phone.is_none()
-    {
-        patient.phone = caller.number().cloned();
-    }
+    command.patient = with_number(caller, command.patient);
     for _ in 0..ATTEMPTS {
         match attempt(app, caller, &command).await? {
-            Attempt::Held(id) => return shown(app, caller, &command, id).await,
+            Attempt::Done(id) | Attempt::Repeated(id) => return shown(app, caller, &command, id).await,
             Attempt::Refused(wanted, problem) => {
                 return refused(app, caller, &command, &wanted, problem).await;
             }
@@ -93,27 +73,22 @@ pub async fn hold_slot(app: &App, caller: &Caller, mut command: HoldSlot) -> Res
     Err(Error::Busy(anyhow::anyhow!("no hold came about in {ATTEMPTS} attempts")))
 }
 
-async fn attempt(app: &App, caller: &Caller, command: &HoldSlot) -> Result<Attempt> {
+async fn attempt(app: &App, caller: &Caller, command: &HoldSlot) -> Result<Attempt<AppointmentId>> {
+    let request = (HOLD_SLOT, command.fingerprint);
     let mut tx = app.db.tenant_tx(caller).await?;
     let now = app.clock.now();
     let made_out = async {
-        let choice = match &command.what {
-            HoldWhat::Offer(code) => {
-                offered::choice(app, caller, &mut tx, code, command.expected.as_ref()).await?
-            }
-            HoldWhat::Slot(choice) => choice.clone(),
-        };
+        let choice = offered::choice(app, caller, &mut tx, &command.what, command.expected.as_ref()).await?;
         make_out(app, &mut tx, &choice, false).await
     };
     let wanted = match made_out.await {
         Ok(wanted) => wanted,
         Err(error) if error.is_trouble() => return Err(error),
-        // What was held under the key stays held, though it could not be held again.
-        Err(error) => return done_before(app, caller, command, tx).await?.ok_or(error),
+        Err(error) => return unless_done_before(app, caller, request, tx, Err(error)).await,
     };
     if let Some(problem) = wanted.problem {
-        let refused = Attempt::Refused(Box::new(wanted), problem);
-        return Ok(done_before(app, caller, command, tx).await?.unwrap_or(refused));
+        let refused = Ok(Attempt::Refused(Box::new(wanted), problem));
+        return unless_done_before(app, caller, request, tx, refused).await;
     }
     if let Some(call) = caller.call_id() {
         // What this call holds, and whether it is over, is decided one after another.
@@ -124,7 +99,7 @@ async fn attempt(app: &App, caller: &Caller, command: &HoldSlot) -> Result<Attem
         let providers = wanted.providers();
         if let Some(id) = appointments::held_in_call(&mut tx, call, wanted.slot, &providers, now).await? {
             tx.commit().await?;
-            return Ok(Attempt::Held(id));
+            return Ok(Attempt::Repeated(id));
         }
         if appointments::count_holds(&mut tx, call, now).await? >= MOST_HOLDS {
             return Err(Error::TooManyHolds(MOST_HOLDS));
@@ -141,28 +116,15 @@ async fn attempt(app: &App, caller: &Caller, command: &HoldSlot) -> Result<Attem
         fingerprint: command.fingerprint,
         now,
     };
-    Ok(match take(app, caller, &mut tx, &wanted.target(), taking, Some(now + HOLD)).await? {
+    match take(app, caller, &mut tx, &wanted.target(), taking, Some(now + HOLD)).await? {
         Took::It(new) => {
             tx.commit().await?;
-            Attempt::Held(new.id)
+            Ok(Attempt::Done(new.id))
         }
-        Took::KeyUsed => done_before(app, caller, command, tx).await?.unwrap_or(Attempt::Again),
-        Took::Again => Attempt::Again,
-        Took::Taken => Attempt::Refused(Box::new(wanted), SlotProblem::Taken),
-    })
-}
-
-/// What the key stands for. `None`: nothing any more.
-async fn done_before(
-    app: &App,
-    caller: &Caller,
-    command: &HoldSlot,
-    mut tx: TenantTx,
-) -> Result<Option<Attempt>> {
-    let Some(repeatable) = caller.repeatable(command.fingerprint) else { return Ok(None) };
-    let done = idempotency::done(&mut tx, HOLD_SLOT, repeatable, app.clock.now()).await?;
-    tx.commit().await?;
-    Ok(done.map(|id| Attempt::Held(id.into())))
+        Took::KeyUsed => unless_done_before(app, caller, request, tx, Ok(Attempt::Again)).await,
+        Took::Again => Ok(Attempt::Again),
+        Took::Taken => Ok(Attempt::Refused(Box::new(wanted), SlotProblem::Taken)),
+    }
 }
 
 /// The hold as it is now; what has become of it since is no hold. The request was a sign of life of its call, which is noted now that no

@@ -10,7 +10,7 @@ use crate::{
         TenantTx,
         absences::{self, EndsAfter},
         audit::{self, Entry},
-        calls, clinics, providers, schedules, services,
+        clinics, providers, schedules, services,
     },
     domain::{
         absence::{Absence, Absent, text},
@@ -22,7 +22,7 @@ use crate::{
         text::Name,
     },
     error::{Error, Result},
-    ops::{manage_clinics, manage_providers, manage_schedules, manage_services},
+    ops::{manage_absences, manage_clinics, manage_providers, manage_schedules, manage_services},
 };
 
 /// More of an organisation's things than these are not looked through.
@@ -60,7 +60,7 @@ pub async fn import_clinic(app: &App, caller: &Caller, command: ImportClinic) ->
     let mut tx = app.db.tenant_tx(caller).await?;
     let now = app.clock.now();
     // One import of an organisation at a time: two of one new clinic would open it twice.
-    calls::lock(&mut tx, "import").await?;
+    clinics::lock_imports(&mut tx).await?;
     let mut import = Import { tx: &mut tx, now, changes: Vec::new() };
     let (clinic, is_new) = import.clinic(&file).await?;
     let known = import.providers(clinic, &file.zone, &file.providers).await?;
@@ -247,10 +247,7 @@ impl Import<'_> {
         if gone.is_empty() && new.is_empty() {
             return Ok(());
         }
-        match of {
-            Absent::Clinic(clinic) => providers::rules_change(self.tx, &[], Some(clinic)).await?,
-            Absent::Provider(provider) => providers::rules_change(self.tx, &[provider], None).await?,
-        }
+        manage_absences::bookings_wait(self.tx, of).await?;
         for absence in gone {
             absences::archive(self.tx, absence.id, self.now).await?;
             let (from, to) = (text(absence.shut.from), text(absence.shut.to));

@@ -175,7 +175,8 @@ async fn owner(tx: &mut TenantTx, of: Absent, zone: Option<TimeZone>) -> Result<
     }
 }
 
-async fn bookings_wait(tx: &mut TenantTx, of: Absent) -> Result<()> {
+/// Whoever is away, or all who work at a clinic that is closed, are booked by other rules from now on.
+pub(super) async fn bookings_wait(tx: &mut TenantTx, of: Absent) -> Result<()> {
     match of {
         Absent::Clinic(clinic) => providers::rules_change(tx, &[], Some(clinic)).await,
         Absent::Provider(provider) => providers::rules_change(tx, &[provider], None).await,

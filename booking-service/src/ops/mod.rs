@@ -28,7 +28,7 @@ pub mod manage_providers;
 pub mod manage_schedules;
 pub mod manage_services;
 pub mod manage_webhook_credentials;
-mod offered;
+pub mod offered;
 pub mod read_appointments;
 pub mod record_call_event;
 pub mod refusals;

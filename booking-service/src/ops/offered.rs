@@ -1,9 +1,9 @@
-//! From what an offer is called to the slot that it stands for.
+//! From how a slot is named to the slot that is meant.
 
 use crate::{
     app::App,
     caller::Caller,
-    db::{TenantTx, offers},
+    db::{TenantTx, clinics, offers},
     domain::{
         clinic::Clinic,
         confirmation_code::OfferCode,
@@ -14,17 +14,30 @@ use crate::{
     error::{Error, Result},
 };
 
-/// The slot that was offered to this caller, if it is the one that they believe it to be.
+/// How a slot is named.
+#[derive(Clone, Debug)]
+pub enum SlotName {
+    /// What was offered.
+    Offer(OfferCode),
+    /// A time.
+    Slot(SlotChoice),
+}
+
+/// The slot that is meant; of an offer the one that was made to this caller, if it is what they believe it to be.
 pub(super) async fn choice(
     app: &App,
     caller: &Caller,
     tx: &mut TenantTx,
-    code: &OfferCode,
+    name: &SlotName,
     expected: Option<&SlotChoice>,
 ) -> Result<SlotChoice> {
+    let code = match name {
+        SlotName::Slot(choice) => return Ok(choice.clone()),
+        SlotName::Offer(code) => code,
+    };
     let offer = offers::get(tx, &caller.holder(), code, app.clock.now()).await?.ok_or(Error::OfferExpired)?;
     if let Some(expected) = expected {
-        let clinic = crate::db::clinics::get(tx, offer.clinic).await?.ok_or(Error::OfferExpired)?;
+        let clinic = clinics::get(tx, offer.clinic).await?.ok_or(Error::OfferExpired)?;
         agrees(expected, &clinic.clinic, offer.provider, offer.slot, offer.service)?;
     }
     Ok(SlotChoice {

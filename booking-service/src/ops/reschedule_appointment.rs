@@ -2,50 +2,33 @@
 //! stays where it was.
 
 use crate::{
-    access::{GET_APPOINTMENT, RESCHEDULE_APPOINTMENT},
+    access::RESCHEDULE_APPOINTMENT,
     app::App,
     caller::Caller,
-    db::{
-        TenantTx, appointments,
-        audit::{self, Entry},
-        idempotency,
-    },
+    db::{TenantTx, appointments},
     domain::{
-        appointment::Appointment,
-        confirmation_code::OfferCode,
-        idempotency::Fingerprint,
-        ids::{AppointmentId, ServiceId},
-        metadata::Metadata,
-        slot::SlotChoice,
-        timetable::SlotProblem,
+        appointment::Appointment, idempotency::Fingerprint, ids::ServiceId, metadata::Metadata,
+        slot::SlotChoice, text::Name, timetable::SlotProblem,
     },
     error::{Error, Resource, Result},
     ops::{
+        book_appointment::repeated,
         calendar_news,
         change_state::{in_time, is_as_read},
-        offered,
+        offered::{self, SlotName},
         read_appointments::{AppointmentName, find},
         slots::{Wanted, make_out, refusal},
-        take_slot::{ATTEMPTS, Taking, Took, amend, enter},
+        take_slot::{ATTEMPTS, Attempt, Taking, Took, amend, enter, unless_done_before},
     },
 };
-
-/// Where to.
-#[derive(Clone, Debug)]
-pub enum Destination {
-    /// What was offered.
-    Offer(OfferCode),
-    /// A time. What it does not say stays as it is: clinic, provider, service, duration.
-    Slot(SlotChoice),
-}
 
 /// Which appointment, and where to.
 #[derive(Clone, Debug)]
 pub struct RescheduleAppointment {
     /// Which.
     pub name: AppointmentName,
-    /// Where to.
-    pub to: Destination,
+    /// Where to. What a time does not say stays as it is: clinic, provider, service, duration.
+    pub to: SlotName,
     /// What the caller believes an offer to be.
     pub expected: Option<SlotChoice>,
     /// What the client keeps with it, in addition to what it keeps already.
@@ -58,13 +41,6 @@ pub struct RescheduleAppointment {
     pub fingerprint: Fingerprint,
 }
 
-enum Attempt {
-    Moved(Box<Appointment>),
-    Repeated(AppointmentId),
-    Refused(Box<Wanted>, SlotProblem),
-    Again,
-}
-
 /// Moves the appointment, or answers with it when the same request moved it before.
 #[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
 pub async fn reschedule_appointment(
@@ -75,8 +51,8 @@ pub async fn reschedule_appointment(
     caller.may_set_aside(command.override_reason.as_deref())?;
     for _ in 0..ATTEMPTS {
         match attempt(app, caller, &command).await? {
-            Attempt::Moved(appointment) => return Ok(*appointment),
-            Attempt::Repeated(id) => return repeated(app, caller, id).await,
+            Attempt::Done(appointment) => return Ok(appointment),
+            Attempt::Repeated(id) => return repeated(app, caller, None, id).await,
             Attempt::Refused(wanted, problem) => {
                 let tx = app.db.tenant_tx(caller).await?;
                 return Err(refusal(app, caller, tx, &wanted, problem).await?);
@@ -87,7 +63,12 @@ pub async fn reschedule_appointment(
     Err(Error::Busy(anyhow::anyhow!("no move came about in {ATTEMPTS} attempts")))
 }
 
-async fn attempt(app: &App, caller: &Caller, command: &RescheduleAppointment) -> Result<Attempt> {
+async fn attempt(
+    app: &App,
+    caller: &Caller,
+    command: &RescheduleAppointment,
+) -> Result<Attempt<Appointment>> {
+    let request = (RESCHEDULE_APPOINTMENT, command.fingerprint);
     let mut tx = app.db.tenant_tx(caller).await?;
     let now = app.clock.now();
     let current = find(&mut tx, caller, &command.name).await?.at(now);
@@ -95,34 +76,31 @@ async fn attempt(app: &App, caller: &Caller, command: &RescheduleAppointment) ->
     let made_out = async {
         can_move(caller, command, &current, now)?;
         let set_aside = command.override_reason.is_some();
+        let choice = offered::choice(app, caller, &mut tx, &command.to, command.expected.as_ref()).await?;
         match &command.to {
-            Destination::Offer(code) => {
-                let choice = offered::choice(app, caller, &mut tx, code, command.expected.as_ref()).await?;
-                Ok((make_out(app, &mut tx, &choice, set_aside).await?, None))
-            }
-            Destination::Slot(choice) => made_out(app, &mut tx, choice, &current, set_aside).await,
+            SlotName::Offer(_) => Ok((make_out(app, &mut tx, &choice, set_aside).await?, None)),
+            SlotName::Slot(_) => made_out(app, &mut tx, &choice, &current, set_aside).await,
         }
     };
     let (wanted, kept_service) = match made_out.await {
         Ok((wanted, kept)) => (Wanted { moved: Some(id), ..wanted }, kept),
         Err(error) if error.is_trouble() => return Err(error),
-        // What was done stays done, though it could not be done again.
-        Err(error) => return done_before(app, caller, command, tx).await?.ok_or(error),
+        Err(error) => return unless_done_before(app, caller, request, tx, Err(error)).await,
     };
     if let Some(problem) = wanted.problem {
-        let refused = Attempt::Refused(Box::new(wanted), problem);
-        return Ok(done_before(app, caller, command, tx).await?.unwrap_or(refused));
+        let refused = Ok(Attempt::Refused(Box::new(wanted), problem));
+        return unless_done_before(app, caller, request, tx, refused).await;
     }
     let metadata = current.metadata.clone().and(&command.metadata);
     Metadata::new(metadata.into_pairs().collect()).map_err(|problem| Error::invalid("metadata", problem))?;
     let said = match &command.to {
-        Destination::Slot(choice) => choice.wish.service_text.as_ref().map(|said| said.as_str().to_owned()),
-        Destination::Offer(_) => None,
+        SlotName::Slot(choice) => choice.wish.service_text.as_ref(),
+        SlotName::Offer(_) => None,
     };
     let taking = Taking {
         rpc: RESCHEDULE_APPOINTMENT,
         patient: None,
-        service_text: said.as_deref(),
+        service_text: said.map(Name::as_str),
         metadata: &command.metadata,
         note: command.override_reason.as_deref(),
         fingerprint: command.fingerprint,
@@ -134,7 +112,7 @@ async fn attempt(app: &App, caller: &Caller, command: &RescheduleAppointment) ->
     target.allowed.sort_by_key(|(provider, _)| *provider != current.provider.id);
     let entered = match enter(caller, &mut tx, &target, taking, id, Some(current.provider.id)).await? {
         Took::It(entered) => entered,
-        Took::KeyUsed => return Ok(done_before(app, caller, command, tx).await?.unwrap_or(Attempt::Again)),
+        Took::KeyUsed => return unless_done_before(app, caller, request, tx, Ok(Attempt::Again)).await,
         Took::Again => return Ok(Attempt::Again),
         Took::Taken => return Ok(Attempt::Refused(Box::new(wanted), SlotProblem::Taken)),
     };
@@ -152,7 +130,7 @@ async fn attempt(app: &App, caller: &Caller, command: &RescheduleAppointment) ->
     };
     let moved = appointments::get(&mut tx, id).await?.ok_or_else(gone)?;
     let calendar = calendar_news::commit(app, caller, tx, id, on_the_way).await?;
-    Ok(Attempt::Moved(Box::new(Appointment { calendar, ..moved })))
+    Ok(Attempt::Done(Appointment { calendar, ..moved }))
 }
 
 fn can_move(
@@ -209,29 +187,4 @@ fn filled(mut choice: SlotChoice, current: &Appointment) -> SlotChoice {
         choice.duration = choice.duration.or(Some(current.slot.duration()));
     }
     choice
-}
-
-async fn done_before(
-    app: &App,
-    caller: &Caller,
-    command: &RescheduleAppointment,
-    mut tx: TenantTx,
-) -> Result<Option<Attempt>> {
-    let Some(repeatable) = caller.repeatable(command.fingerprint) else { return Ok(None) };
-    let done = idempotency::done(&mut tx, RESCHEDULE_APPOINTMENT, repeatable, app.clock.now()).await?;
-    tx.commit().await?;
-    Ok(done.map(|id| Attempt::Repeated(id.into())))
-}
-
-/// The appointment as it is now.
-async fn repeated(app: &App, caller: &Caller, id: AppointmentId) -> Result<Appointment> {
-    let mut tx = app.db.tenant_tx(caller).await?;
-    let found =
-        appointments::get(&mut tx, id).await?.ok_or_else(|| Error::not_found(Resource::Appointment, id))?;
-    if !found.state.is_booked() {
-        return Err(Error::NoLongerBooked(found.state));
-    }
-    audit::insert(&mut tx, caller, app.clock.now(), Entry::done(GET_APPOINTMENT, "appointment", id)).await?;
-    tx.commit().await?;
-    Ok(found)
 }

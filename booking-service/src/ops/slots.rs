@@ -182,7 +182,7 @@ pub(super) async fn refusal(
 
 /// What a client can use to form a sentence of its own.
 fn facts(rules: &Rules, problem: SlotProblem) -> Vec<(&'static str, String)> {
-    let policy = rules.service.as_ref().map(|service| service.policy).unwrap_or_default().or(rules.policy);
+    let policy = rules.limits();
     let durations = rules.service.iter().flat_map(|service| &service.durations);
     let durations: Vec<String> = durations.map(|duration| duration.as_mins().to_string()).collect();
     let fact = match problem {

@@ -9,6 +9,7 @@ use crate::{
     db::{
         TenantTx,
         booking::{self, Amended, Amending, Entered, Entering, OnTheWay, Writing, Written},
+        idempotency,
     },
     domain::{
         confirmation_code::ConfirmationCode,
@@ -17,13 +18,48 @@ use crate::{
         metadata::Metadata,
         patient::{Patient, PatientDetails},
         slot::Slot,
+        timetable::SlotProblem,
     },
     error::Result,
+    ops::slots::Wanted,
 };
 
 /// Attempts that end for a reason of ours, not the client's, are made again: a confirmation code that is in use, a patient
 /// whom another transaction has just made, a key past its lifetime, rules that have just changed. Each is rare, and rarer the second time.
 pub(super) const ATTEMPTS: usize = 5;
+
+/// What came of one attempt at a slot.
+pub(super) enum Attempt<T> {
+    /// It came about.
+    Done(T),
+    /// The request was carried out before, and this came of it; or this call has the slot itself.
+    Repeated(AppointmentId),
+    /// It cannot be, whoever is asked for.
+    Refused(Box<Wanted>, SlotProblem),
+    /// The attempt has to be made again.
+    Again,
+}
+
+/// What the request's key stands for: what was done stays done, though it could not be done again. Else what came of it otherwise.
+pub(super) async fn unless_done_before<T>(
+    app: &App,
+    caller: &Caller,
+    (rpc, fingerprint): (Rpc, Fingerprint),
+    mut tx: TenantTx,
+    otherwise: Result<Attempt<T>>,
+) -> Result<Attempt<T>> {
+    let Some(repeatable) = caller.repeatable(fingerprint) else { return otherwise };
+    let done = idempotency::done(&mut tx, rpc, repeatable, app.clock.now()).await?;
+    tx.commit().await?;
+    done.map_or(otherwise, |id| Ok(Attempt::Repeated(id.into())))
+}
+
+/// A caller who gives no number has the one they call from.
+pub(super) fn with_number(caller: &Caller, patient: Option<PatientDetails>) -> Option<PatientDetails> {
+    let mut patient = patient?;
+    patient.phone = patient.phone.or_else(|| caller.number().cloned());
+    Some(patient)
+}
 
 /// Where an appointment is to be.
 #[derive(Clone, Debug)]
