@@ -54,6 +54,29 @@ async fn a_clinic_is_made_what_its_file_says_after_showing_it_and_again_without_
 }
 
 #[tokio::test]
+async fn a_closure_by_another_clock_is_not_the_one_in_the_file_and_is_made_anew_at_once() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let closure = pb::CreateAbsenceRequest {
+        of: Some(pb::create_absence_request::Of::ClinicId(clinic.id.clone())),
+        start: "2027-07-05T00:00".into(),
+        end: "2027-07-06T00:00".into(),
+        time_zone: "UTC".into(),
+        title: "Independence Day".into(),
+    };
+    app.clinics().create_absence(with_token(&clinic.admin, closure)).await.unwrap();
+    let changes = import(&app, &clinic, EXAMPLE, true).await.changes;
+    for change in [
+        "is not away from 2027-07-05T00:00 to 2027-07-06T00:00 after all",
+        "is away from 2027-07-05T00:00 to 2027-07-06T00:00",
+    ] {
+        let expected = format!("clinic Elm Street Dental: {change}");
+        assert!(changes.contains(&expected), "{expected}: {changes:#?}");
+    }
+    assert_eq!(import(&app, &clinic, EXAMPLE, true).await.changes, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn into_an_imported_clinic_is_booked_by_its_rules() {
     let app = TestApp::start().await;
     let clinic = app.clinic().await;

@@ -235,15 +235,16 @@ impl Import<'_> {
     ) -> Result<()> {
         let here = self.now.to_zoned(zone.clone()).datetime();
         let there = absences::list(self.tx, of, EndsAfter::Moment(self.now), None, MOST).await?;
-        let entry = |absence: &Absence| AbsenceEntry {
-            between: (absence.shut.from, absence.shut.to),
-            title: absence.title.clone(),
+        // By another clock it is another absence.
+        let is_it = |absence: &Absence, entry: &AbsenceEntry| {
+            let Shut { from, to, zone: by } = &absence.shut;
+            by == zone && (*from, *to) == entry.between && absence.title == entry.title
         };
-        let (mut gone, mut new) = (Vec::new(), Vec::new());
-        gone.extend(
-            there.iter().filter(|absence| absence.shut.zone != *zone || !wanted.contains(&entry(absence))),
-        );
-        new.extend(wanted.iter().filter(|w| w.between.1 > here && !there.iter().any(|a| entry(a) == **w)));
+        let gone = there.iter().filter(|absence| !wanted.iter().any(|entry| is_it(absence, entry)));
+        let new = wanted
+            .iter()
+            .filter(|entry| entry.between.1 > here && !there.iter().any(|absence| is_it(absence, entry)));
+        let (gone, new): (Vec<_>, Vec<_>) = (gone.collect(), new.collect());
         if gone.is_empty() && new.is_empty() {
             return Ok(());
         }
