@@ -9,16 +9,8 @@ use sqlx::{Connection as _, PgConnection};
 
 use crate::harness::{
     TestApp,
-    fixtures::{Clinic, booking, booking_of, direct_booking, minutes, reason, slot},
+    fixtures::{Clinic, DEADLOCKS, OVERLAPS, booking, booking_of, direct_booking, minutes, reason, slot},
 };
-
-const OVERLAPS: &str = "
-    select count(*) from appointment a join appointment b
-        on a.org_id = b.org_id and a.provider_id = b.provider_id and a.appointment_id < b.appointment_id
-        and a.block_from < b.block_to and b.block_from < a.block_to
-    where a.state in ('held', 'booked', 'confirmed') and b.state in ('held', 'booked', 'confirmed')";
-
-const DEADLOCKS: &str = "select deadlocks from pg_stat_database where datname = current_database()";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_fifty_callers_with_overlapping_starts_one_wins_and_the_others_are_offered_other_times() {

@@ -26,17 +26,11 @@ use tonic::{Request, Status};
 use self::model::{Answer, Asked, Event, History, Minutes, Span};
 use crate::harness::{
     TestApp,
-    fixtures::{Clinic, minutes, reason},
+    fixtures::{Clinic, DEADLOCKS, OVERLAPS, minutes, reason},
     token_at, with_metadata, with_token,
 };
 
 const CALLERS: u64 = 8;
-
-const OVERLAPS: &str = "
-    select count(*) from appointment a join appointment b
-        on a.org_id = b.org_id and a.provider_id = b.provider_id and a.appointment_id < b.appointment_id
-        and a.block_from < b.block_to and b.block_from < a.block_to
-    where a.state in ('held', 'booked', 'confirmed') and b.state in ('held', 'booked', 'confirmed')";
 
 /// A setting of the run; the only tests that have any.
 #[expect(clippy::disallowed_methods, reason = "no program of ours: whoever runs the test says how long")]
@@ -96,10 +90,7 @@ async fn whatever_eight_callers_do_is_explained_and_nothing_acknowledged_is_lost
     .unwrap();
     history.compare(&rows);
     assert_eq!(app.count(OVERLAPS).await, 0);
-    assert_eq!(
-        app.count("select deadlocks from pg_stat_database where datname = current_database()").await,
-        0
-    );
+    assert_eq!(app.count(DEADLOCKS).await, 0);
 }
 
 /// One caller's way through it, one request at a time.

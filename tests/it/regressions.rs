@@ -11,7 +11,8 @@ use crate::{
     harness::{
         TestApp,
         fixtures::{
-            Clinic, VapiCall, booking, booking_of, direct_booking, minutes, reason, refusal, scattered, slot,
+            Clinic, OVERLAPS, VapiCall, booking, booking_of, direct_booking, minutes, reason, refusal,
+            scattered, slot,
         },
         with_token,
     },
@@ -22,12 +23,6 @@ use crate::{
 const TEN: &str = "2027-01-05T15:00:00Z";
 
 const LIVE: &str = "select count(*) from appointment where state in ('held', 'booked', 'confirmed')";
-
-const OVERLAPS: &str = "
-    select count(*) from appointment a join appointment b
-        on a.org_id = b.org_id and a.provider_id = b.provider_id and a.appointment_id < b.appointment_id
-        and a.block_from < b.block_to and b.block_from < a.block_to
-    where a.state in ('held', 'booked', 'confirmed') and b.state in ('held', 'booked', 'confirmed')";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn regression_1_of_fifty_bookings_with_mixed_overlapping_starts_one_wins() {

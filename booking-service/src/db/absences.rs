@@ -5,7 +5,11 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::{FromRow, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{TenantTx, row::RowExt as _};
+use super::{
+    TenantTx,
+    archive::{self, archived},
+    row::RowExt as _,
+};
 use crate::{
     domain::{
         absence::{Absence, Absent},
@@ -95,18 +99,7 @@ pub async fn update(
 
 /// From now on it counts no more.
 pub async fn archive(tx: &mut TenantTx, id: AbsenceId, at: Timestamp) -> Result<()> {
-    sqlx::query(
-        "
-        update absence set archived_at = coalesce(archived_at, $3), version = version + 1
-        where org_id = $1 and absence_id = $2
-        ",
-    )
-    .bind(tx.org)
-    .bind(id)
-    .bind(at.to_sqlx())
-    .execute(tx.conn())
-    .await?;
-    Ok(())
+    archive::row(tx, archived!("absence"), id.into(), at).await
 }
 
 /// One of them.

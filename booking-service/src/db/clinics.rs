@@ -6,7 +6,9 @@ use sqlx::{FromRow, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{
-    TenantTx, one_at_a_time,
+    TenantTx,
+    archive::{self, archived},
+    one_at_a_time,
     row::RowExt as _,
     services::{minutes, policy},
 };
@@ -124,18 +126,7 @@ pub async fn update(
 
 /// From now on nothing can be booked there.
 pub async fn archive(tx: &mut TenantTx, id: ClinicId, at: Timestamp) -> Result<()> {
-    sqlx::query(
-        "
-        update clinic set archived_at = coalesce(archived_at, $3), version = version + 1
-        where org_id = $1 and clinic_id = $2
-        ",
-    )
-    .bind(tx.org)
-    .bind(id)
-    .bind(at.to_sqlx())
-    .execute(tx.conn())
-    .await?;
-    Ok(())
+    archive::row(tx, archived!("clinic"), id.into(), at).await
 }
 
 /// One clinic.

@@ -5,6 +5,7 @@ pub mod absences;
 pub mod agent_keys;
 pub mod appointment_lists;
 pub mod appointments;
+mod archive;
 pub mod audit;
 pub mod audit_events;
 pub mod audit_seals;

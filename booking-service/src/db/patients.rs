@@ -5,7 +5,12 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::{FromRow, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{TenantTx, breaks, row::RowExt as _};
+use super::{
+    TenantTx,
+    archive::{self, archived},
+    breaks,
+    row::RowExt as _,
+};
 use crate::{
     domain::{
         ids::PatientId,
@@ -105,18 +110,7 @@ pub async fn update(
 
 /// From now on the patient is found no more.
 pub async fn archive(tx: &mut TenantTx, id: PatientId, at: Timestamp) -> Result<()> {
-    sqlx::query(
-        "
-        update patient set archived_at = coalesce(archived_at, $3), version = version + 1
-        where org_id = $1 and patient_id = $2
-        ",
-    )
-    .bind(tx.org)
-    .bind(id)
-    .bind(at.to_sqlx())
-    .execute(tx.conn())
-    .await?;
-    Ok(())
+    archive::row(tx, archived!("patient"), id.into(), at).await
 }
 
 /// One patient.

@@ -5,7 +5,11 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::{FromRow, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{TenantTx, row::RowExt as _};
+use super::{
+    TenantTx,
+    archive::{self, archived},
+    row::RowExt as _,
+};
 use crate::{
     domain::{
         clinic::ProviderRecord,
@@ -119,18 +123,7 @@ pub async fn rename(tx: &mut TenantTx, id: ProviderId, name: &str, version: Opti
 
 /// From now on nobody can be booked with the provider.
 pub async fn archive(tx: &mut TenantTx, id: ProviderId, at: Timestamp) -> Result<()> {
-    sqlx::query(
-        "
-        update provider set archived_at = coalesce(archived_at, $3), version = version + 1
-        where org_id = $1 and provider_id = $2
-        ",
-    )
-    .bind(tx.org)
-    .bind(id)
-    .bind(at.to_sqlx())
-    .execute(tx.conn())
-    .await?;
-    Ok(())
+    archive::row(tx, archived!("provider"), id.into(), at).await
 }
 
 /// Which of these providers do not work where it is said.

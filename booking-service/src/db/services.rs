@@ -5,7 +5,12 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::{FromRow, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{TenantTx, breaks, json, row::RowExt as _};
+use super::{
+    TenantTx,
+    archive::{self, archived},
+    breaks, json,
+    row::RowExt as _,
+};
 use crate::{
     domain::{
         ids::{ClinicId, ProviderId, ServiceId},
@@ -215,18 +220,7 @@ pub async fn offer(tx: &mut TenantTx, id: ServiceId, offers: &[Offered]) -> Resu
 
 /// From now on it cannot be booked.
 pub async fn archive(tx: &mut TenantTx, id: ServiceId, at: Timestamp) -> Result<()> {
-    sqlx::query(
-        "
-        update service set archived_at = coalesce(archived_at, $3), version = version + 1
-        where org_id = $1 and service_id = $2
-        ",
-    )
-    .bind(tx.org)
-    .bind(id)
-    .bind(at.to_sqlx())
-    .execute(tx.conn())
-    .await?;
-    Ok(())
+    archive::row(tx, archived!("service"), id.into(), at).await
 }
 
 /// One service.

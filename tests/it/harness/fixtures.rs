@@ -21,6 +21,17 @@ use tonic_types::StatusExt as _;
 
 use super::{TestApp, token_at, with_metadata, with_token};
 
+/// Counts the pairs of live appointments that take the same time of one provider: there are none.
+pub(crate) const OVERLAPS: &str = "
+    select count(*) from appointment a join appointment b
+        on a.org_id = b.org_id and a.provider_id = b.provider_id and a.appointment_id < b.appointment_id
+        and a.block_from < b.block_to and b.block_from < a.block_to
+    where a.state in ('held', 'booked', 'confirmed') and b.state in ('held', 'booked', 'confirmed')";
+
+/// Counts the transactions that Postgres ended because they waited for each other: with one order of locks, none.
+pub(crate) const DEADLOCKS: &str =
+    "select deadlocks from pg_stat_database where datname = current_database()";
+
 /// A clinic of an organisation of its own, in New York, with one provider.
 #[derive(Clone)]
 pub(crate) struct Clinic {

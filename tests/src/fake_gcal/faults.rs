@@ -54,11 +54,11 @@ pub enum Mishap {
 impl Mishap {
     /// How long it takes until what was not heard of in time is done.
     pub(super) fn lateness(&self) -> Option<BoxFuture<'static, ()>> {
-        match self.clone() {
-            Self::Late(delay) => Some(tokio::time::sleep(delay).boxed()),
-            Self::LateUntil(hold) => Some(async move { hold.wait().await }.boxed()),
-            _ => None,
+        if let Self::LateUntil(hold) = self {
+            let hold = hold.clone();
+            return Some(async move { hold.wait().await }.boxed());
         }
+        if let Self::Late(delay) = self { Some(tokio::time::sleep(*delay).boxed()) } else { None }
     }
 }
 
