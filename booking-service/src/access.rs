@@ -70,6 +70,7 @@ const TOOLS: &[Tool] = &[
     Tool { name: "cancel_appointment", rpcs: &["CancelAppointment"] },
     Tool { name: "lookup_patient", rpcs: &["SearchPatients"] },
     Tool { name: "describe_clinic", rpcs: &["DescribeClinic"] },
+    Tool { name: "query_knowledge_base", rpcs: &["SearchKnowledge"] },
 ];
 
 /// The names of the tools.
@@ -172,6 +173,12 @@ rpcs! {
     REQUEUE_DEAD_LETTER = "RequeueDeadLetter": ADMINS;
 
     RECORD_CALL_EVENT = "RecordCallEvent": MEMBERS;
+
+    PUT_DOCUMENT = "PutDocument": DESK;
+    GET_DOCUMENT = "GetDocument": PEOPLE;
+    LIST_DOCUMENTS = "ListDocuments": PEOPLE;
+    DELETE_DOCUMENT = "DeleteDocument": DESK;
+    SEARCH_KNOWLEDGE = "SearchKnowledge": MEMBERS;
 
     // The operator's, who is asked by nobody.
     CREATE_ORGANISATION = "CreateOrganisation": ADMINS;

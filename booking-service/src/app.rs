@@ -9,6 +9,7 @@ use crate::{
     config::Rates,
     db::Db,
     domain::confirmation_code::Codes,
+    embedding::Embedding,
     keys::{CurrentKeys, Keys},
     limits::Limits,
     metrics::Metrics,
@@ -40,13 +41,15 @@ pub struct App {
     pub limits: Limits,
     /// The way into the providers' calendars.
     pub calendars: Calendars,
+    /// What the clinics' documents mean.
+    pub embedding: Embedding,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
 
 impl App {
     /// On this database, with these keys, by the system's clock.
-    pub fn new(db: Db, keys: Keys, rates: &Rates, calendars: Calendars) -> Self {
+    pub fn new(db: Db, keys: Keys, rates: &Rates, calendars: Calendars, embedding: Embedding) -> Self {
         let metrics = Arc::new(Metrics::new(&db));
         Self {
             db,
@@ -59,6 +62,7 @@ impl App {
             webhooks: Turns::default(),
             limits: Limits::new(rates),
             calendars,
+            embedding,
             metrics,
         }
     }

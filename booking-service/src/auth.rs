@@ -17,12 +17,13 @@ use tonic::{Status, transport::server::TcpConnectInfo};
 use tracing::Instrument as _;
 
 use crate::{
-    access::{self, EXCHANGE_WEBHOOK_SIGNATURE, Rpc},
+    access::{self, EXCHANGE_WEBHOOK_SIGNATURE, PUT_DOCUMENT, Rpc},
     app::App,
     caller::{Call, Caller, RequestContext},
     db::auth_failures,
     domain::{
         idempotency::IdempotencyKey,
+        knowledge,
         opaque_key::{KeyKind, OpaqueKey},
         patient::Phone,
     },
@@ -41,9 +42,19 @@ const MARGIN: Duration = Duration::from_millis(10);
 /// Ids of requests and calls are for logs and keys: what is longer is cut.
 const LONGEST_ID: usize = 200;
 
-/// What a message may weigh. One RPC takes a whole webhook, of up to 4 MiB, with its headers.
+/// What a message may weigh. One RPC takes a whole webhook, of up to 4 MiB, with its headers; one a document with what is said of it: what is a little
+/// too large is refused there, with the field's name.
 const LARGEST: usize = 256 << 10;
 pub(crate) const LARGEST_WEBHOOK: usize = 5 << 20;
+pub(crate) const LARGEST_DOCUMENT: usize = knowledge::LARGEST + (1 << 20);
+
+fn largest(rpc: Option<Rpc>) -> usize {
+    match rpc.map(|rpc| rpc.name) {
+        Some(name) if name == EXCHANGE_WEBHOOK_SIGNATURE.name => LARGEST_WEBHOOK,
+        Some(name) if name == PUT_DOCUMENT.name => LARGEST_DOCUMENT,
+        _ => LARGEST,
+    }
+}
 
 /// How long a message may take to arrive, whatever deadline its client has.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -121,15 +132,7 @@ async fn admitted(app: &App, rpc: Option<Rpc>, mut request: Request, outcome: &O
         request.extensions_mut().insert(Caller { request: context.clone(), ..caller });
     }
     request.extensions_mut().insert(context);
-    whole(
-        request,
-        if rpc.is_some_and(|rpc| rpc.name == EXCHANGE_WEBHOOK_SIGNATURE.name) {
-            LARGEST_WEBHOOK
-        } else {
-            LARGEST
-        },
-    )
-    .await
+    whole(request, largest(rpc)).await
 }
 
 /// The request with its message in memory, unless that is too large or too slow. Every RPC has one message.

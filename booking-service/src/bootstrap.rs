@@ -73,6 +73,7 @@ end $$";
 /// What is so in the database.
 const DATABASE: &str = "
 create extension if not exists btree_gist;
+create extension if not exists vector;
 alter schema public owner to frontdesk_owner;
 revoke all on schema public from public;
 grant usage on schema public to frontdesk_service, frontdesk_auth, frontdesk_worker, frontdesk_router, frontdesk_operator, frontdesk_migrator;

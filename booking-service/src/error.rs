@@ -223,6 +223,8 @@ pub enum Resource {
     Patient,
     /// A closure, or time off.
     Absence,
+    /// What a clinic tells its callers.
+    Document,
     /// A user in the organisation.
     Profile,
     /// A member.
@@ -245,6 +247,7 @@ impl std::fmt::Display for Resource {
             Self::Service => "service",
             Self::Patient => "patient",
             Self::Absence => "absence",
+            Self::Document => "document",
             Self::Profile => "profile",
             Self::Member => "member",
             Self::AgentKey => "agent key",

@@ -21,6 +21,7 @@ use booking_service::{
         scope::Scope,
         text::Name,
     },
+    embedding::Embedding,
     keys::{self, Keys},
     ops::{
         audit_seals::{self, Findings},
@@ -65,7 +66,7 @@ fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
 #[expect(clippy::print_stdout, reason = "what these commands print is what they are for")]
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Serve(config) => serve(*config).await,
+        Command::Serve(config) => Box::pin(serve(*config)).await,
         Command::Bootstrap(config) => {
             for login in bootstrap::bootstrap(&config.admin_url, &config.database, config.passwords()).await?
             {
@@ -124,7 +125,9 @@ async fn serve(config: config::Serve) -> anyhow::Result<()> {
     let db = Db::connect(&config.database, Some(&config.logins))
         .context(WrongSetting("DATABASE_URL, BOOKING_AUTH_URL, BOOKING_WORKER_URL or BOOKING_ROUTER_URL"))?;
     let calendars = Calendars::new(&config.calendars)?;
-    let app = App::new(db, keys, &config.rates, calendars);
+    let embedding = Embedding::new(&config.knowledge)
+        .context(WrongSetting("BOOKING_KNOWLEDGE_MODEL or BOOKING_EMBED_URL"))?;
+    let app = App::new(db, keys, &config.rates, calendars, embedding);
     patient::learn_numbers();
     server::check(&app, &config).await?;
     let server = Server::bind(app.clone(), &config).await?;
@@ -170,7 +173,7 @@ async fn operator(config: &config::Operator, keys: Keys) -> anyhow::Result<App> 
     };
     let db = Db::connect(&database, None).context(WrongSetting("BOOKING_OPERATOR_URL"))?;
     anyhow::ensure!(db.is_operator().await?, "the login of BOOKING_OPERATOR_URL is not frontdesk_operator");
-    Ok(App::new(db, keys, &Rates::UNLIMITED, Calendars::idle()?))
+    Ok(App::new(db, keys, &Rates::UNLIMITED, Calendars::idle()?, Embedding::idle()?))
 }
 
 #[expect(clippy::print_stdout, reason = "what was found is what this is for")]
@@ -235,7 +238,7 @@ async fn create_organization(
     };
     let (org, clinic) = (command.org, command.clinic);
     let db = Db::connect(&config.database, None).context(WrongSetting("DATABASE_URL"))?;
-    let app = App::new(db, Keys::generate()?, &Rates::UNLIMITED, Calendars::idle()?);
+    let app = App::new(db, Keys::generate()?, &Rates::UNLIMITED, Calendars::idle()?, Embedding::idle()?);
     let made = create_organisation(&app, command).await?;
     Ok((org, made.then_some(clinic)))
 }

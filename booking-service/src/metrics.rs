@@ -1,6 +1,7 @@
 //! What is counted and timed, for `/metrics`.
 
 mod calendars;
+mod knowledge;
 
 use std::{
     sync::{Arc, OnceLock, atomic::AtomicU64},
@@ -13,7 +14,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use self::calendars::CalendarMetrics;
+use self::{calendars::CalendarMetrics, knowledge::KnowledgeMetrics};
 use crate::db::Db;
 
 /// Seconds. The budgets are milliseconds, the longest patience is seconds.
@@ -30,6 +31,8 @@ pub struct Metrics {
     request_time: Timers,
     /// On the way into the calendars.
     pub calendars: CalendarMetrics,
+    /// The clinics' documents.
+    pub knowledge: KnowledgeMetrics,
     open: Gauge<u64, AtomicU64>,
     idle: Gauge<u64, AtomicU64>,
     db: Db,
@@ -67,7 +70,8 @@ impl Metrics {
         registry.register("pool_connections", "Connections to the database", open.clone());
         registry.register("pool_idle_connections", "Those of them that nobody is using", idle.clone());
         let calendars = CalendarMetrics::new(&mut registry);
-        Self { registry, requests, request_time, calendars, open, idle, db: db.clone() }
+        let knowledge = KnowledgeMetrics::new(&mut registry);
+        Self { registry, requests, request_time, calendars, knowledge, open, idle, db: db.clone() }
     }
 
     /// All of it, as `OpenMetrics` text.

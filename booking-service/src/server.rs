@@ -12,7 +12,7 @@ use tonic::{
 };
 use tonic_health::server::HealthReporter;
 
-use crate::{app::App, auth, config::Serve, grpc, readiness, worker};
+use crate::{app::App, auth, config::Serve, grpc, indexing, readiness, worker};
 
 /// So many requests that were taken back before they were looked at may wait.
 const MOST_RESETS: usize = 10_000;
@@ -85,7 +85,7 @@ impl Server {
                     async { anyhow::Ok(serving.await?) },
                     async { Ok(probes.await?) },
                     async {
-                        worker::run(app.clone(), stop.clone()).await;
+                        tokio::join!(worker::run(app.clone(), stop.clone()), indexing::run(app.clone(), stop.clone()));
                         Ok(())
                     },
                 )

@@ -245,6 +245,31 @@ pub(crate) fn clinic(found: &pb::DescribeClinicResponse) -> String {
     said.join(" ")
 }
 
+/// What the documents say: one passage, and where it stands. What they do not say is said by nobody.
+pub(crate) fn knowledge(found: &pb::SearchKnowledgeResponse) -> String {
+    match (found.sentence.as_str(), found.passages.first()) {
+        ("", Some(best)) => passage(best),
+        ("", None) => {
+            "The clinic's information does not say. Please do not guess; offer to have the clinic call back."
+                .into()
+        }
+        (sentence, _) => sentence.to_owned(),
+    }
+}
+
+/// A passage as it is said: what stands there, where it stands, and whether what it is about can be booked.
+pub(crate) fn passage(passage: &pb::KnowledgePassage) -> String {
+    let text = passage.spoken_text.trim_end();
+    let stop = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+    let place = if passage.heading.is_empty() { String::new() } else { format!(", {}", passage.heading) };
+    let said = format!("{text}{stop} (From: {}{place}.)", passage.title);
+    if passage.service_id.is_empty() {
+        return said;
+    }
+    let (name, id) = (&passage.service_name, &passage.service_id);
+    format!("{said} {name} can be booked; its service_id, not to be read out: {id}.")
+}
+
 /// "Cleaning: 30 or 45 minutes, 120 dollars".
 fn service(service: &pb::Service) -> String {
     let minutes: Vec<String> = service.durations.iter().map(|d| (d.seconds / 60).to_string()).collect();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use proto::booking::v1::{
     self as pb, appointment_service_client::AppointmentServiceClient,
     availability_service_client::AvailabilityServiceClient, clinic_service_client::ClinicServiceClient,
-    identity_service_client::IdentityServiceClient,
+    identity_service_client::IdentityServiceClient, knowledge_service_client::KnowledgeServiceClient,
 };
 use rand::RngExt as _;
 use tonic::{
@@ -151,6 +151,17 @@ impl Upstream {
     ) -> Result<pb::DescribeClinicResponse, Status> {
         self.send(context, message, async |channel, request| {
             ClinicServiceClient::new(channel).describe_clinic(request).await
+        })
+        .await
+    }
+
+    pub(crate) async fn search_knowledge(
+        &self,
+        context: &Context,
+        message: pb::SearchKnowledgeRequest,
+    ) -> Result<pb::SearchKnowledgeResponse, Status> {
+        self.send(context, message, async |channel, request| {
+            KnowledgeServiceClient::new(channel).search_knowledge(request).await
         })
         .await
     }

@@ -21,7 +21,7 @@ use tonic_prost::ProstCodec;
 
 use crate::harness::{
     TestApp,
-    fixtures::{Clinic, booking, minutes, reason, slot},
+    fixtures::{Clinic, booking, minutes, reason, refusal, slot},
     people::unknown_webhook_credential,
     token, with_metadata, with_token,
 };
@@ -189,6 +189,11 @@ const NEEDS: &[(&str, Need)] = &[
     ("ListServices", Need::Credential),
     ("ListWebhookCredentials", Need::Admin),
     ("MarkNoShow", Need::Person),
+    ("DeleteDocument", Need::Desk),
+    ("GetDocument", Need::Person),
+    ("ListDocuments", Need::Person),
+    ("PutDocument", Need::Desk),
+    ("SearchKnowledge", Need::Credential),
     ("RecordCallEvent", Need::Credential),
     ("RefreshSession", Need::Nothing),
     ("ReleaseHold", Need::Credential),
@@ -307,12 +312,14 @@ const TOLD: &[(&str, &str)] = &[
     ("CreateService", "CLINIC_FORBIDDEN"),
     ("CreateService", "PROVIDER_NOT_FOUND"),
     ("CreateWebhookCredential", "CLINIC_FORBIDDEN"),
+    ("DeleteDocument", "DOCUMENT_NOT_FOUND"),
     ("DescribeClinic", "CLINIC_FORBIDDEN"),
     ("DisconnectCalendar", "CALENDAR_NOT_FOUND"),
     ("ExchangeWebhookSignature", "names nothing"),
     ("GetAppointment", "APPOINTMENT_NOT_FOUND"),
     ("GetCaller", "names nothing"),
     ("GetClinic", "CLINIC_FORBIDDEN"),
+    ("GetDocument", "DOCUMENT_NOT_FOUND"),
     ("GetJwks", "names nothing"),
     ("GetPatient", "PATIENT_NOT_FOUND"),
     ("GetProfile", "names nothing"),
@@ -335,11 +342,15 @@ const TOLD: &[(&str, &str)] = &[
     ("ListCalendars", "names nothing"),
     ("ListClinics", "names nothing"),
     ("ListDeadLetters", "CALENDAR_NOT_FOUND"),
+    ("ListDocuments", "CLINIC_FORBIDDEN"),
     ("ListMembers", "names nothing"),
     ("ListProviders", "CLINIC_FORBIDDEN"),
     ("ListServices", "CLINIC_FORBIDDEN"),
     ("ListWebhookCredentials", "names nothing"),
     ("MarkNoShow", "APPOINTMENT_NOT_FOUND"),
+    ("PutDocument", "CLINIC_FORBIDDEN"),
+    ("PutDocument", "PROVIDER_NOT_FOUND"),
+    ("PutDocument", "SERVICE_NOT_FOUND"),
     ("RecordCallEvent", "names nothing"),
     ("RefreshSession", "names nothing"),
     ("ReleaseHold", "APPOINTMENT_NOT_FOUND"),
@@ -351,6 +362,7 @@ const TOLD: &[(&str, &str)] = &[
     ("RevokeAgentKey", "AGENT_KEY_NOT_FOUND"),
     ("RevokeWebhookCredential", "WEBHOOK_CREDENTIAL_NOT_FOUND"),
     ("RotateWebhookSecret", "WEBHOOK_CREDENTIAL_NOT_FOUND"),
+    ("SearchKnowledge", "CLINIC_FORBIDDEN"),
     ("SearchPatients", "names nothing"),
     ("SearchSlots", "CLINIC_FORBIDDEN"),
     ("SearchSlots", "PROVIDER_NOT_FOUND"),
@@ -393,6 +405,7 @@ async fn to_a_stranger_what_exists_is_as_what_does_not() {
         // As it is made for tests that need no Google.
         calendar: theirs.org.to_string(),
         service: app.service(&theirs, "Cleaning", 30).await.id,
+        document: app.documents(&theirs).await,
         absence: app.closed(&theirs, "2027-07-01", "2027-07-02").await.id,
         patient: their_appointment.patient.unwrap().id,
         ours: app.book(&ours.admin, booking(&ours, TWO_PM)).await.unwrap().id,
@@ -407,6 +420,7 @@ async fn to_a_stranger_what_exists_is_as_what_does_not() {
         webhook: unknown_webhook_credential(&ours),
         calendar: AppointmentId::generate().to_string(),
         service: AppointmentId::generate().to_string(),
+        document: AppointmentId::generate().to_string(),
         absence: AppointmentId::generate().to_string(),
         patient: AppointmentId::generate().to_string(),
         ours: things.ours.clone(),
@@ -450,6 +464,7 @@ struct Things {
     webhook: String,
     calendar: String,
     service: String,
+    document: String,
     absence: String,
     patient: String,
     /// An appointment of whoever asks.
@@ -493,6 +508,7 @@ async fn outcomes(app: &TestApp, ours: &Clinic, theirs: &Clinic, things: &Things
     found.extend(identity_outcomes(app, token, theirs, things).await);
     found.extend(calendar_outcomes(app, token, theirs, things).await);
     found.extend(scheduling_outcomes(app, ours, theirs, things).await);
+    found.extend(knowledge_outcomes(app, token, theirs, things).await);
     let book = booking(theirs, TWO_PM);
     found.push(("BookAppointment", refused(appointments.book_appointment(with_token(token, book)).await)));
     let book = crate::harness::fixtures::booking_of(foreign_provider);
@@ -622,6 +638,41 @@ async fn scheduling_outcomes(
     ask!(appointments.confirm_appointment(pb::ConfirmAppointmentRequest { appointment_id: appointment_id.clone(), ..Default::default() }) as "ConfirmAppointment");
     ask!(appointments.complete_appointment(pb::CompleteAppointmentRequest { appointment_id: appointment_id.clone(), version: 0 }) as "CompleteAppointment");
     ask!(appointments.mark_no_show(pb::MarkNoShowRequest { appointment_id, version: 0 }) as "MarkNoShow");
+    found
+}
+
+async fn knowledge_outcomes(
+    app: &TestApp,
+    token: &str,
+    theirs: &Clinic,
+    things: &Things,
+) -> Vec<(&'static str, String)> {
+    let mut knowledge = app.knowledge();
+    let document_id = things.document.clone();
+    let put = pb::PutDocumentRequest {
+        source_id: "s".into(),
+        title: "t".into(),
+        content: Some(pb::put_document_request::Content::PlainText("x".into())),
+        ..Default::default()
+    };
+    let (clinic_id, provider_id, service_id) =
+        (theirs.id.clone(), theirs.provider.clone(), things.service.clone());
+    let mut found = Vec::new();
+    for put in [
+        pb::PutDocumentRequest { clinic_id: clinic_id.clone(), ..put.clone() },
+        pb::PutDocumentRequest { provider_id, ..put.clone() },
+        pb::PutDocumentRequest { service_id, ..put },
+    ] {
+        found.push(("PutDocument", refusal(knowledge.put_document(with_token(token, put)).await).1));
+    }
+    let get = pb::GetDocumentRequest { document_id: document_id.clone() };
+    found.push(("GetDocument", refusal(knowledge.get_document(with_token(token, get)).await).1));
+    let delete = pb::DeleteDocumentRequest { document_id };
+    found.push(("DeleteDocument", refusal(knowledge.delete_document(with_token(token, delete)).await).1));
+    let list = pb::ListDocumentsRequest { clinic_id: clinic_id.clone(), ..Default::default() };
+    found.push(("ListDocuments", refusal(knowledge.list_documents(with_token(token, list)).await).1));
+    let search = pb::SearchKnowledgeRequest { question: "x".into(), clinic_id, ..Default::default() };
+    found.push(("SearchKnowledge", refusal(knowledge.search_knowledge(with_token(token, search)).await).1));
     found
 }
 

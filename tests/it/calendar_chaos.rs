@@ -6,10 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use booking_service::{
-    clock::Clock,
-    config::{CalendarSettings, Rates},
-};
+use booking_service::{clock::Clock, config::CalendarSettings};
 use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 use tests::fake_gcal::{FakeGcal, Fault, Hold, Mishap, Op};
@@ -41,7 +38,7 @@ async fn idle() -> Google {
     let mut keys = keys();
     let key: SecretString = programs::secret_key().await.into();
     keys.vault = booking_service::keys::vault(&key).unwrap();
-    let setup = Setup { connections: 8, rates: Rates::UNLIMITED, keys, calendars, clock };
+    let setup = Setup { keys, calendars, clock, ..Setup::usual() };
     Google { app: TestApp::set_up_now(database, &url, setup).await, fake }
 }
 

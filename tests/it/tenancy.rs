@@ -37,7 +37,7 @@ const OPEN_TABLES: &str = "
                 from pg_policy p where p.polrelid = c.oid
                     -- What one role has to see before there is a tenant: `SEEN_WITHOUT_A_TENANT` says why.
                     and not (p.polname = c.relname || '_directory' and p.polcmd = 'r' and p.polroles <> '{0}'
-                        and c.relname in ('calendar_sync', 'membership', 'organisation'))
+                        and c.relname in ('calendar_sync', 'knowledge', 'membership', 'organisation'))
             )
         )
     order by 1";
@@ -47,13 +47,15 @@ const LOGINS: [&str; 5] =
     ["frontdesk_service", "frontdesk_auth", "frontdesk_worker", "frontdesk_router", "frontdesk_operator"];
 
 /// All that a login sees of an organisation's things without being told which organisation it is for.
-const SEEN_WITHOUT_A_TENANT: [(&str, &str); 3] = [
+const SEEN_WITHOUT_A_TENANT: [(&str, &str); 4] = [
     // Where may this user sign in to? Ids alone.
     ("frontdesk_auth", "membership"),
     // Which organisations are there to be sealed? Ids alone.
     ("frontdesk_operator", "organisation"),
     // Where is something due for a calendar? Ids of organisations, and times.
     ("frontdesk_router", "calendar_sync"),
+    // Where are documents to be prepared? Ids of organisations, times, and names of models.
+    ("frontdesk_router", "knowledge"),
 ];
 
 /// An organisation with something in every table.
@@ -72,6 +74,7 @@ async fn lived_in(app: &TestApp) -> Clinic {
     app.closed(&clinic, "2027-07-01", "2027-07-02").await;
     let search = pb::SearchSlotsRequest { date: "2027-01-04".into(), offered: true, ..Default::default() };
     app.availability().search_slots(with_token(&clinic.admin, search)).await.unwrap();
+    app.documents(&clinic).await;
     let mut operator = app.database.operator();
     operator.clock = app.app.clock.clone();
     audit_seals::seal(&operator, |_| Ok(())).await.unwrap();

@@ -2,6 +2,7 @@
 
 pub mod crowd;
 pub mod fake_gcal;
+pub mod knowledge;
 pub mod organisation;
 pub mod stack;
 pub mod statements;

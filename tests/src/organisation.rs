@@ -17,6 +17,7 @@ use booking_service::{
         scope::Scope,
         text::Name,
     },
+    embedding::Embedding,
     keys::Keys,
     ops::create_organisation::{CreateOrganisation, create_organisation},
     token::issuer::Grant,
@@ -49,8 +50,13 @@ pub async fn create(stack: &Stack, org: OrgId, name: &str, clinic_name: &str) ->
         database_connections: 1,
         database_wait: Duration::from_secs(5),
     };
-    let app =
-        App::new(Db::connect(&database, None)?, Keys::generate()?, &Rates::UNLIMITED, Calendars::idle()?);
+    let app = App::new(
+        Db::connect(&database, None)?,
+        Keys::generate()?,
+        &Rates::UNLIMITED,
+        Calendars::idle()?,
+        Embedding::idle()?,
+    );
     create_organisation(&app, command).await?;
     app.db.close().await;
     Ok(())

@@ -72,7 +72,7 @@ impl CalendarSettings {
 }
 
 /// Secrets go over TLS, or stay on this machine.
-fn https_or_here(text: &str) -> Result<Url, String> {
+pub(super) fn https_or_here(text: &str) -> Result<Url, String> {
     let url: Url = text.parse().map_err(|_| "not a URL".to_owned())?;
     if crate::web::is_safe(&url) { Ok(url) } else { Err("does not begin with https://".to_owned()) }
 }

@@ -2,6 +2,7 @@
 
 mod calendars;
 mod keys;
+mod knowledge;
 mod operator;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -12,6 +13,7 @@ use secrecy::SecretString;
 pub use self::{
     calendars::CalendarSettings,
     keys::{Development, KeySettings, Rates},
+    knowledge::{EmbedModel, EmbedModels, EmbedUrl, KnowledgeSettings},
     operator::{Audit, Import, KeyPurpose, NewKey, Operator, RotateSecrets, Verify},
 };
 
@@ -112,6 +114,9 @@ pub struct Serve {
     /// The providers' calendars.
     #[command(flatten)]
     pub calendars: CalendarSettings,
+    /// The clinics' documents.
+    #[command(flatten)]
+    pub knowledge: KnowledgeSettings,
     /// Refuse to start on a Postgres with known holes in its row security, instead of warning.
     #[arg(long, env = "BOOKING_REQUIRE_PATCHED_POSTGRES")]
     pub require_patched_postgres: bool,

@@ -49,6 +49,8 @@ impl FromRow<'_, PgRow> for ClinicRecord {
                 about: row.try_get("about")?,
                 policy: policy(row, ["grid_minutes", "notice_minutes", "horizon_days"])?,
                 cutoff: clinic.cutoff,
+                emergency_sentence: row.try_get("emergency_sentence")?,
+                advice_sentence: row.try_get("advice_sentence")?,
             },
             clinic,
             version: row.try_get("version")?,
@@ -63,7 +65,7 @@ macro_rules! select {
         concat!(
             "
             select clinic_id, name as clinic_name, time_zone, created_at as clinic_created_at, country, cutoff_minutes,
-                address, phone, about, grid_minutes, notice_minutes, horizon_days, version, archived_at
+                address, phone, about, grid_minutes, notice_minutes, horizon_days, emergency_sentence, advice_sentence, version, archived_at
             from clinic
             ",
             $rest
@@ -98,12 +100,22 @@ pub async fn update(
     details: &ClinicDetails,
     version: Option<i64>,
 ) -> Result<bool> {
-    let ClinicDetails { name, country, address, phone, about, policy, cutoff } = details;
+    let ClinicDetails {
+        name,
+        country,
+        address,
+        phone,
+        about,
+        policy,
+        cutoff,
+        emergency_sentence,
+        advice_sentence,
+    } = details;
     let updated = sqlx::query(
         "
         update clinic
         set name = $3, country = $4, address = $5, phone = $6, about = $7, grid_minutes = $8, notice_minutes = $9, horizon_days = $10,
-            cutoff_minutes = $11, version = version + 1
+            cutoff_minutes = $11, emergency_sentence = $13, advice_sentence = $14, version = version + 1
         where org_id = $1 and clinic_id = $2 and version = coalesce($12, version)
         ",
     )
@@ -119,6 +131,8 @@ pub async fn update(
     .bind(policy.horizon_days.map(i32::from))
     .bind(cutoff.map(minutes))
     .bind(version)
+    .bind(emergency_sentence.as_deref())
+    .bind(advice_sentence.as_deref())
     .execute(tx.conn())
     .await?;
     Ok(updated.rows_affected() == 1)

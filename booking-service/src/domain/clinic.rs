@@ -9,6 +9,15 @@ use super::{
     text::Name,
 };
 
+/// The longest address, in characters.
+pub const LONGEST_ADDRESS: usize = 300;
+/// The longest telephone number of a clinic, as it is said.
+pub const LONGEST_PHONE: usize = 60;
+/// The longest text about a clinic.
+pub const LONGEST_ABOUT: usize = 1000;
+/// The longest sentence for callers whom no document answers.
+pub const LONGEST_SENTENCE: usize = 500;
+
 /// A place where patients are seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clinic {
@@ -55,6 +64,10 @@ pub struct ClinicDetails {
     pub policy: Policy,
     /// As for [`Clinic`].
     pub cutoff: Option<SignedDuration>,
+    /// What is said to a caller who may be in danger.
+    pub emergency_sentence: Option<String>,
+    /// What is said to a caller who asks for medical advice.
+    pub advice_sentence: Option<String>,
 }
 
 /// A clinic as it is kept.

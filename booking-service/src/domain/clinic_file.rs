@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     absence, clinic,
-    clinic::ClinicDetails,
+    clinic::{ClinicDetails, LONGEST_ABOUT, LONGEST_ADDRESS, LONGEST_PHONE, LONGEST_SENTENCE},
     hours::{DayHours, DaySpan, NAMES, Schedule},
     rules::{FARTHEST_HORIZON, Grid, LONGEST_NOTICE, Policy},
     service::check_durations,
@@ -98,6 +98,10 @@ struct ClinicPart {
     notice_minutes: Option<i64>,
     horizon_days: Option<i64>,
     change_cutoff_minutes: Option<i64>,
+    #[serde(default)]
+    emergency_sentence: String,
+    #[serde(default)]
+    advice_sentence: String,
 }
 
 #[derive(Deserialize)]
@@ -296,13 +300,20 @@ fn clinic_part(problems: &mut Problems, part: ClinicPart) -> (Option<ClinicDetai
         notice_minutes,
         horizon_days,
         change_cutoff_minutes,
+        emergency_sentence,
+        advice_sentence,
     } = part;
     let zone = problems.keep("clinic.time_zone", clinic::zone(&time_zone));
     let name = problems.keep("clinic.name", Name::parse(&name));
     let country = problems.keep("clinic.country", clinic::country(&country));
-    let address = problems.keep("clinic.address", text::optional(&address, 300));
-    let phone = problems.keep("clinic.phone", text::optional(&phone, 60));
-    let about = problems.keep("clinic.about", text::optional(&about, 1000));
+    let address = problems.keep("clinic.address", text::optional(&address, LONGEST_ADDRESS));
+    let phone = problems.keep("clinic.phone", text::optional(&phone, LONGEST_PHONE));
+    let about = problems.keep("clinic.about", text::optional(&about, LONGEST_ABOUT));
+    let mut sentence = |field: &str, text: &str| {
+        problems.keep(&format!("clinic.{field}"), text::optional(text, LONGEST_SENTENCE))
+    };
+    let emergency_sentence = sentence("emergency_sentence", &emergency_sentence);
+    let advice_sentence = sentence("advice_sentence", &advice_sentence);
     let policy = problems.policy("clinic", grid_minutes, notice_minutes, horizon_days);
     let cutoff = change_cutoff_minutes
         .map(|minutes| problems.minutes("clinic.change_cutoff_minutes", minutes, LONGEST_NOTICE))
@@ -317,6 +328,8 @@ fn clinic_part(problems: &mut Problems, part: ClinicPart) -> (Option<ClinicDetai
             about: about?,
             policy,
             cutoff,
+            emergency_sentence: emergency_sentence?,
+            advice_sentence: advice_sentence?,
         })
     };
     (details(), zone)

@@ -96,3 +96,11 @@ id!(
     /// A consent that somebody was asked for.
     CalendarConsentId
 );
+id!(
+    /// What a clinic tells its callers.
+    DocumentId
+);
+id!(
+    /// A part of a document that may answer.
+    PassageId
+);

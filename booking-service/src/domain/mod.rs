@@ -14,6 +14,7 @@ pub mod event;
 pub mod hours;
 pub mod idempotency;
 pub mod ids;
+pub mod knowledge;
 pub mod machine;
 pub mod member;
 pub mod metadata;

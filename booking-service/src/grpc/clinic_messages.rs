@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     domain::{
-        clinic::{self, ClinicDetails, ClinicRecord},
+        clinic::{
+            self, ClinicDetails, ClinicRecord, LONGEST_ABOUT, LONGEST_ADDRESS, LONGEST_PHONE,
+            LONGEST_SENTENCE,
+        },
         clinic_file::ClinicFile,
         idempotency::Fingerprint,
         ids::ClinicId,
@@ -25,13 +28,12 @@ use crate::{
     },
 };
 
-const LONGEST_ADDRESS: usize = 300;
-const LONGEST_PHONE: usize = 60;
-const LONGEST_ABOUT: usize = 1000;
-
 /// What two messages say of a clinic, each in its own fields.
 macro_rules! details {
-    ($check:ident, $name:ident, $country:ident, $address:ident, $phone:ident, $about:ident, $policy:ident, $change_cutoff:ident) => {{
+    (
+        $check:ident, $name:ident, $country:ident, $address:ident, $phone:ident, $about:ident, $policy:ident, $change_cutoff:ident, $emergency:ident,
+        $advice:ident
+    ) => {{
         let name = $check.field("name", Name::parse(&$name));
         let country = $check.field("country", clinic::country(&$country));
         let address = $check.text("address", &$address, LONGEST_ADDRESS);
@@ -40,9 +42,21 @@ macro_rules! details {
         let policy = $check.policy($policy);
         let cutoff = $check.minutes("change_cutoff", $change_cutoff, LONGEST_NOTICE);
         let cutoff = Some(cutoff).filter(|cutoff| !cutoff.is_zero());
+        let emergency_sentence = $check.text("emergency_sentence", &$emergency, LONGEST_SENTENCE);
+        let advice_sentence = $check.text("advice_sentence", &$advice, LONGEST_SENTENCE);
         let details = || {
             let (name, country) = (name?, country?);
-            Some(ClinicDetails { name, country, address, phone, about, policy, cutoff })
+            Some(ClinicDetails {
+                name,
+                country,
+                address,
+                phone,
+                about,
+                policy,
+                cutoff,
+                emergency_sentence,
+                advice_sentence,
+            })
         };
         details()
     }};
@@ -62,10 +76,23 @@ impl TryFrom<pb::CreateClinicRequest> for CreateClinic {
             about,
             policy,
             change_cutoff,
+            emergency_sentence,
+            advice_sentence,
         } = request;
         let mut check = Check::default();
         let zone = check.field("time_zone", clinic::zone(&time_zone));
-        let details = details!(check, name, country, address, phone, about, policy, change_cutoff);
+        let details = details!(
+            check,
+            name,
+            country,
+            address,
+            phone,
+            about,
+            policy,
+            change_cutoff,
+            emergency_sentence,
+            advice_sentence
+        );
         let command = || Some(Self { zone: zone?, details: details?, fingerprint });
         check.finish(command())
     }
@@ -85,10 +112,23 @@ impl TryFrom<pb::UpdateClinicRequest> for UpdateClinic {
             policy,
             change_cutoff,
             version,
+            emergency_sentence,
+            advice_sentence,
         } = request;
         let mut check = Check::default();
         let id = check.id("clinic_id", &clinic_id);
-        let details = details!(check, name, country, address, phone, about, policy, change_cutoff);
+        let details = details!(
+            check,
+            name,
+            country,
+            address,
+            phone,
+            about,
+            policy,
+            change_cutoff,
+            emergency_sentence,
+            advice_sentence
+        );
         let version = check.version(version);
         let command = || Some(Self { id: id?, details: details?, version: version? });
         check.finish(command())
@@ -121,7 +161,17 @@ pub(super) fn policy(policy: Policy) -> Option<pb::StartPolicy> {
 impl From<ClinicRecord> for pb::Clinic {
     fn from(record: ClinicRecord) -> Self {
         let ClinicRecord { clinic, details, version, archived_at } = record;
-        let ClinicDetails { name: _, country, address, phone, about, policy: limits, cutoff } = details;
+        let ClinicDetails {
+            name: _,
+            country,
+            address,
+            phone,
+            about,
+            policy: limits,
+            cutoff,
+            emergency_sentence,
+            advice_sentence,
+        } = details;
         let text = Option::unwrap_or_default;
         Self {
             id: clinic.id.to_string(),
@@ -136,6 +186,8 @@ impl From<ClinicRecord> for pb::Clinic {
             change_cutoff: cutoff.map(|cutoff: SignedDuration| duration(cutoff)),
             version,
             archive_time: archived_at.map(timestamp),
+            emergency_sentence: text(emergency_sentence),
+            advice_sentence: text(advice_sentence),
         }
     }
 }

@@ -16,6 +16,8 @@ mod convert;
 mod hours_messages;
 mod identity;
 mod identity_messages;
+mod knowledge;
+mod knowledge_messages;
 mod member_messages;
 mod patient_messages;
 mod provider_messages;
@@ -27,7 +29,7 @@ use proto::booking::v1::{
     appointment_service_server::AppointmentServiceServer, audit_service_server::AuditServiceServer,
     availability_service_server::AvailabilityServiceServer, calendar_service_server::CalendarServiceServer,
     call_service_server::CallServiceServer, clinic_service_server::ClinicServiceServer,
-    identity_service_server::IdentityServiceServer,
+    identity_service_server::IdentityServiceServer, knowledge_service_server::KnowledgeServiceServer,
 };
 use tonic::{Request, Response, Status, service::Routes};
 
@@ -53,6 +55,10 @@ pub(crate) fn services(app: &App) -> Routes {
         .add_service(AuditServiceServer::new(audit::Audit(app.clone())))
         .add_service(CalendarServiceServer::new(calendars::Calendars(app.clone())))
         .add_service(CallServiceServer::new(calls::Calls(app.clone())))
+        .add_service(
+            KnowledgeServiceServer::new(knowledge::Knowledge(app.clone()))
+                .max_decoding_message_size(auth::LARGEST_DOCUMENT),
+        )
 }
 
 /// Lets a caller in whose role and key allow the RPC, and whose request names nobody else's organisation.

@@ -98,6 +98,7 @@ fn not_found(resource: Resource) -> &'static str {
         Resource::Service => "SERVICE_NOT_FOUND",
         Resource::Patient => "PATIENT_NOT_FOUND",
         Resource::Absence => "ABSENCE_NOT_FOUND",
+        Resource::Document => "DOCUMENT_NOT_FOUND",
         Resource::Profile => "PROFILE_NOT_FOUND",
         Resource::Member => "MEMBER_NOT_FOUND",
         Resource::AgentKey => "AGENT_KEY_NOT_FOUND",

@@ -8,13 +8,13 @@ use axum::{
 };
 use futures::{StreamExt as _, stream};
 use proto::booking::v1::{self as pb, record_call_event_request::Event};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     app::App,
     context::{Context, derived_key, portable},
     problem::Problem,
-    tools,
+    say, tools,
     vapi::{
         answer::{Results, ToolResult},
         arguments::Unusable,
@@ -32,11 +32,10 @@ const LONGEST_REASON: usize = 200;
 
 /// Messages that the platform waits on, and that nobody here can answer yet: the empty answer is the one for "nothing". Without
 /// `call.endpointing.request`, which comes several times a turn and does well without an answer.
-const UNANSWERED: [&str; 6] = [
+const UNANSWERED: [&str; 5] = [
     "assistant-request",
     "transfer-destination-request",
     "handoff-destination-request",
-    "knowledge-base-request",
     "campaign.predial",
     "voice-request",
 ];
@@ -64,6 +63,9 @@ pub(super) async fn answer(app: &App, context: &Context, message: Message) -> Re
         Message::CallEnded(ended, origin) => {
             call_ended(app, context, ended, &origin).await?;
             Ok(Json(json!({})).into_response())
+        }
+        Message::Knowledge(question, origin) => {
+            Ok(Json(knowledge(app, context, question, &origin).await?).into_response())
         }
         Message::Other(kind) => {
             app.upstream.get_caller(context).await?;
@@ -110,6 +112,40 @@ async fn call_ended(app: &App, context: &Context, ended: EndedCall, origin: &Ori
         }
         noted => noted.map(drop),
     }
+}
+
+/// What the clinic's documents say to what the caller asked last. The platform asks at each turn, and its model does with the documents what it
+/// likes; what has to be said word for word is said past it. Whatever goes wrong, the call goes on without documents.
+async fn knowledge(
+    app: &App,
+    context: &Context,
+    question: Option<String>,
+    origin: &Origin,
+) -> Result<Value, Problem> {
+    let nothing = json!({ "documents": [] });
+    let Some(question) = question else {
+        app.upstream.get_caller(context).await?;
+        return Ok(nothing);
+    };
+    let context = Context {
+        call_id: origin.call_id.clone(),
+        caller_number: origin.caller_number.clone(),
+        ..context.clone()
+    };
+    let message = pb::SearchKnowledgeRequest { question, ..Default::default() };
+    let found = match app.upstream.search_knowledge(&context, message).await.map_err(Problem::from) {
+        Err(problem) if problem.is_unauthenticated() => return Err(problem),
+        Err(problem) => {
+            tracing::warn!(request.id = context.request_id, reason = %problem.reason, "no documents were found");
+            return Ok(nothing);
+        }
+        Ok(found) => found,
+    };
+    if !found.sentence.is_empty() {
+        return Ok(json!({ "message": { "type": "custom-message", "content": found.sentence } }));
+    }
+    let document = |passage: &pb::KnowledgePassage| json!({ "content": say::passage(passage), "similarity": passage.score, "uuid": passage.id });
+    Ok(json!({ "documents": found.passages.iter().map(document).collect::<Vec<_>>() }))
 }
 
 /// Runs every call, some at a time, under one deadline. One that fails costs the others nothing.

@@ -11,6 +11,7 @@ mod describe_clinic;
 mod find_appointments;
 mod hold_slot;
 mod lookup_patient;
+mod query_knowledge_base;
 mod reschedule_appointment;
 mod slot_arguments;
 mod times;
@@ -92,6 +93,7 @@ tools!(
     CancelAppointment = cancel_appointment,
     LookupPatient = lookup_patient,
     DescribeClinic = describe_clinic,
+    QueryKnowledgeBase = query_knowledge_base,
 );
 
 impl Tool {
@@ -191,7 +193,8 @@ mod tests {
                 "reschedule_appointment",
                 "cancel_appointment",
                 "lookup_patient",
-                "describe_clinic"
+                "describe_clinic",
+                "query_knowledge_base"
             ]
         );
         let book = &definitions[2]["function"]["parameters"];

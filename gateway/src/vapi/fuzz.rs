@@ -174,7 +174,7 @@ fn survive(body: &[u8]) {
             let said = ToolResult::new(call.id, &call.name, &format!("{:?}", call.arguments));
             assert!(!said.into_result().is_empty());
         }
-        Ok(Message::CallEnded(..) | Message::Other(_)) | Err(_) => {}
+        Ok(Message::CallEnded(..) | Message::Knowledge(..) | Message::Other(_)) | Err(_) => {}
     }
 }
 

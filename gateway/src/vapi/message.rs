@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::error::Category;
 
 use super::{
-    arguments,
+    arguments, conversation,
     raw::{Object, member, object, present, string},
     tool_calls::{self, ToolCall},
 };
@@ -20,6 +20,8 @@ pub(crate) enum Message {
     FunctionCall(ToolCall, Origin),
     /// A telephone call is over.
     CallEnded(EndedCall, Origin),
+    /// What do the clinic's documents say to this? `None`: the caller has asked nothing yet.
+    Knowledge(Option<String>, Origin),
     /// A message of this type, which needs no answer.
     Other(String),
 }
@@ -88,6 +90,9 @@ pub(crate) fn read(top: &Object<'_>) -> Result<Message, Unreadable> {
         Some("tool_calls") | None if has_calls => Ok(Message::ToolCalls(calls()?, origin(&message))),
         Some("function-call") => Ok(Message::FunctionCall(function_call(&message), origin(&message))),
         None if has_function => Ok(Message::FunctionCall(function_call(&message), origin(&message))),
+        Some("knowledge-base-request") => {
+            Ok(Message::Knowledge(conversation::last_question(&message), origin(&message)))
+        }
         Some("end-of-call-report") => Ok(Message::CallEnded(ended(&message), origin(&message))),
         Some(other) => Ok(Message::Other(other.to_owned())),
         None => Err(Unreadable::NoMessage),

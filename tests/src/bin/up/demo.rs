@@ -1,4 +1,4 @@
-//! The demo clinic: docs/clinic.yaml, imported at each start.
+//! The demo clinic: docs/clinic.yaml, imported at each start, and its documents, put at each start.
 
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use proto::booking::v1::{
     ImportClinicRequest, ListProvidersRequest, clinic_service_client::ClinicServiceClient,
 };
 use tests::{
+    knowledge::{CLINICS, put_all, sources},
     organisation::{self, bearer},
     stack::Stack,
 };
@@ -33,6 +34,8 @@ pub(crate) async fn set_up(stack: &Stack, org: OrgId, home: &Path) -> Result<Dem
     let provider = import(stack, &clinic.admin_token).await?;
     organisation::connect_calendar(stack, &clinic.admin_token, &provider, "ana.reyes@elm-street.example")
         .await?;
+    let channel = Endpoint::from_shared(format!("http://{}", stack.grpc))?.connect().await?;
+    put_all(&channel, &clinic.admin_token, &sources(&Path::new(CLINICS).join("elm-street-dental"))?).await?;
     Ok(clinic)
 }
 

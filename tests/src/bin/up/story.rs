@@ -36,6 +36,10 @@ pub(crate) async fn play(stack: &Stack, clinic: &DemoClinic) -> Result<()> {
 
     let slot = json!({ "appointment_time": time, "service": "root canal" });
     let book = |who: &str| json!({ "patient_name": who, "appointment_time": time, "service": "root canal" });
+    let question = |question: &str| json!({ "question": question });
+    dana.tool("asks for the way", "query_knowledge_base", question("Where can I leave my car?")).await?;
+    dana.tool("asks for more", "query_knowledge_base", question("Do you sell electric toothbrushes?"))
+        .await?;
     dana.tool("asks for a time", "check_availability", slot.clone()).await?;
     dana.tool("has it kept", "hold_slot", slot).await?;
     let booked = dana.tool("books it", "book_appointment", book(dana.who)).await?;

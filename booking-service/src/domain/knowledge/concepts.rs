@@ -1,0 +1,98 @@
+//! What callers of clinics speak of, whatever they call it: "car park", "parking lot" and "garage" are one thing.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::LazyLock,
+};
+
+use super::words::Words;
+
+/// The concepts, in English.
+const LEXICON: &str = include_str!("concepts.txt");
+
+/// The version of the lexicon, and of how texts are read and cut: a document that was prepared by another one is prepared again when it is put
+/// again.
+pub const ANALYSIS: u8 = 1;
+
+/// What a concept's name among the terms begins with: no word does.
+const MARK: char = '~';
+
+struct Lexicon {
+    /// From a phrase's stems to the concepts that it may mean.
+    phrases: HashMap<Vec<String>, Vec<String>>,
+    longest: usize,
+}
+
+static KNOWN: LazyLock<Lexicon> = LazyLock::new(|| {
+    let english = Words::of("en");
+    let mut phrases: HashMap<Vec<String>, Vec<String>> = HashMap::new();
+    for line in LEXICON.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+        let name = format!("{MARK}{}", line.split(',').next().unwrap_or_default().trim());
+        for phrase in line.split(',') {
+            let concepts = phrases.entry(english.stems(phrase)).or_default();
+            if !concepts.contains(&name) {
+                concepts.push(name.clone());
+            }
+        }
+    }
+    let longest = phrases.keys().map(Vec::len).max().unwrap_or_default();
+    Lexicon { phrases, longest }
+});
+
+/// All the concepts that a text, by its English stems, may speak of.
+pub fn spoken_of(stems: &[String]) -> BTreeSet<String> {
+    let lengths = 1..=KNOWN.longest;
+    let found =
+        lengths.flat_map(|length| stems.windows(length)).filter_map(|phrase| KNOWN.phrases.get(phrase));
+    found.flatten().cloned().collect()
+}
+
+/// The longest phrases of a question that mean a concept, each with the concepts that it may mean; and the stems that are in none of them.
+pub fn phrases(stems: &[String]) -> (Vec<Vec<String>>, Vec<String>) {
+    let mut is_read = vec![false; stems.len()];
+    let mut found: Vec<Vec<String>> = Vec::new();
+    for length in (1..=KNOWN.longest).rev() {
+        for start in 0..(stems.len() + 1).saturating_sub(length) {
+            let span = start..start + length;
+            if is_read[span.clone()].contains(&true) {
+                continue;
+            }
+            if let Some(concepts) = KNOWN.phrases.get(&stems[span.clone()]) {
+                is_read[span].fill(true);
+                if !found.contains(concepts) {
+                    found.push(concepts.clone());
+                }
+            }
+        }
+    }
+    let rest = stems.iter().zip(is_read).filter(|(_, is_read)| !is_read).map(|(stem, _)| stem.clone());
+    (found, rest.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stems(text: &str) -> Vec<String> {
+        Words::of("en").stems(text)
+    }
+
+    #[test]
+    fn the_same_thing_has_one_name_whatever_it_is_called() {
+        let parking = spoken_of(&stems("There is a small garage."));
+        assert!(
+            phrases(&stems("Where is the car park?"))
+                .0
+                .iter()
+                .any(|may_mean| may_mean.iter().any(|c| parking.contains(c)))
+        );
+    }
+
+    #[test]
+    fn the_longest_phrase_counts() {
+        let (found, rest) = phrases(&stems("do you take blue cross"));
+        assert_eq!(found, [["~insurance"]]);
+        assert_eq!(rest, ["do", "you", "take"]);
+        assert!(phrases(&[]).0.is_empty());
+    }
+}

@@ -1,0 +1,136 @@
+//! Words as they are compared: folded, without what says nothing, and by their stems.
+
+use rust_stemmers::{Algorithm, Stemmer};
+use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
+
+/// Words of fewer letters are not looked for with a letter left out: too many others are like them.
+const SHORTEST_MISTYPED: usize = 5;
+
+/// Words of a question or a text that say nothing of what it is about, by their stems.
+const STOP_WORDS: &str = "a an the and or but if then so of in on at to for from by with about into over after before is are was were \
+    be been being am do does did doing have has had having i me my we our us you your they their them he him his she her it its this that \
+    these those what which who whom whose when where why how can could may might will would shall should must there here not no nor any \
+    some just also very too than as up down out off again once only own same such please tell want need like get got something anything \
+    somebody anybody anyone someone s t d ll re ve m don got going go yes okay ok hi hello hey um uh well";
+
+/// The words of a text, folded: lower case, without accents, in the order in which they stand.
+pub fn words(text: &str) -> Vec<String> {
+    let folded: String = text.nfkd().filter(|c| !is_combining_mark(*c)).collect::<String>().to_lowercase();
+    let apart = folded.replace("'s ", " ").replace("\u{2019}s ", " ");
+    let words = apart.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_owned).collect()
+}
+
+/// Compares words of one language.
+pub struct Words {
+    stemmer: Option<Stemmer>,
+    is_english: bool,
+}
+
+impl std::fmt::Debug for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Words").finish_non_exhaustive()
+    }
+}
+
+impl Words {
+    /// For a language by its two letters. In one that is not known, words are compared as they are.
+    pub fn of(language: &str) -> Self {
+        let algorithm = match language {
+            "ar" => Some(Algorithm::Arabic),
+            "da" => Some(Algorithm::Danish),
+            "de" => Some(Algorithm::German),
+            "el" => Some(Algorithm::Greek),
+            "en" => Some(Algorithm::English),
+            "es" => Some(Algorithm::Spanish),
+            "fi" => Some(Algorithm::Finnish),
+            "fr" => Some(Algorithm::French),
+            "hu" => Some(Algorithm::Hungarian),
+            "it" => Some(Algorithm::Italian),
+            "nl" => Some(Algorithm::Dutch),
+            "no" | "nb" | "nn" => Some(Algorithm::Norwegian),
+            "pt" => Some(Algorithm::Portuguese),
+            "ro" => Some(Algorithm::Romanian),
+            "ru" => Some(Algorithm::Russian),
+            "sv" => Some(Algorithm::Swedish),
+            "tr" => Some(Algorithm::Turkish),
+            _ => None,
+        };
+        Self { stemmer: algorithm.map(Stemmer::create), is_english: language == "en" }
+    }
+
+    /// What words of it are compared by.
+    pub fn stem(&self, word: &str) -> String {
+        self.stemmer.as_ref().map_or_else(|| word.to_owned(), |stemmer| stemmer.stem(word).into_owned())
+    }
+
+    /// The stems of a text, in the order in which they stand.
+    pub fn stems(&self, text: &str) -> Vec<String> {
+        words(text).iter().map(|word| self.stem(word)).collect()
+    }
+
+    /// Whether a word, by its stem, says nothing of what a text is about.
+    pub fn says_nothing(&self, stem: &str) -> bool {
+        self.is_english
+            && STOP_WORDS.split_ascii_whitespace().any(|stop| stop == stem || self.stem(stop) == stem)
+    }
+}
+
+/// A word, and the word with each of its letters left out: two words that differ by one letter (one more, one less, another one, or
+/// two that changed places) have one of these in common. Short words have none.
+pub fn variants(word: &str) -> Vec<String> {
+    let letters: Vec<char> = word.chars().collect();
+    if letters.len() < SHORTEST_MISTYPED || letters.iter().any(|letter| letter.is_numeric()) {
+        return Vec::new();
+    }
+    let without = |place: usize| {
+        letters.iter().enumerate().filter(|(at, _)| *at != place).map(|(_, letter)| *letter).collect()
+    };
+    let mut variants: Vec<String> = (0..letters.len()).map(without).collect();
+    variants.push(word.to_owned());
+    variants.sort_unstable();
+    variants.dedup();
+    variants
+}
+
+/// Whether two words differ by one letter.
+pub fn is_nearly(one: &str, other: &str) -> bool {
+    strsim::osa_distance(one, other) <= 1
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn inflected_words_are_one_and_accents_do_not_count() {
+        let english = Words::of("en");
+        assert_eq!(english.stems("Fillings, filling"), ["fill", "fill"]);
+        assert_eq!(words("Café, l'été; the patient's"), ["cafe", "l", "ete", "the", "patient", "s"]);
+        assert_eq!(Words::of("es").stem("limpiezas"), Words::of("es").stem("limpieza"));
+        assert!(english.says_nothing("the") && english.says_nothing(&english.stem("anything")));
+        assert!(!english.says_nothing("park"));
+    }
+
+    proptest! {
+        /// Damerau's distance as its definition has it is what the variants find.
+        #[test]
+        fn words_that_differ_by_a_letter_share_a_variant(word in "[a-z]{5,9}", place in 0usize..9, letter in "[a-z]", kind in 0..4) {
+            let mut letters: Vec<char> = word.chars().collect();
+            let place = place % letters.len();
+            match kind {
+                0 => { letters.remove(place); }
+                1 => letters.insert(place, letter.chars().next().unwrap()),
+                2 => letters[place] = letter.chars().next().unwrap(),
+                _ => { let next = (place + 1) % letters.len(); if next > place { letters.swap(place, next); } }
+            }
+            let other: String = letters.into_iter().collect();
+            prop_assume!(other.len() >= SHORTEST_MISTYPED);
+            prop_assert!(is_nearly(&word, &other));
+            let (one, two) = (variants(&word), variants(&other));
+            prop_assert!(one.iter().any(|variant| two.contains(variant)), "{word} {other}");
+        }
+    }
+}

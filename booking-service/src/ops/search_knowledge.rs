@@ -1,0 +1,157 @@
+//! Answers a question out of the documents, or says that they do not tell.
+
+use std::sync::Arc;
+
+use crate::{
+    app::App,
+    caller::Caller,
+    db::{
+        TenantTx, clinics,
+        passages::{self, Ground},
+    },
+    domain::{
+        clinic::ClinicRecord,
+        ids::ClinicId,
+        knowledge::{
+            Passage, answer,
+            guard::{self, Guard},
+            ranking::{Candidate, Features, Question, Ranking, Rarity, THRESHOLD, rank},
+            words::{is_nearly, variants},
+        },
+    },
+    error::{Error, Result},
+};
+
+/// A question with more words than these is not looked for by all of them.
+const MOST_TERMS: usize = 40;
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct SearchKnowledge {
+    /// As it was asked.
+    pub question: String,
+    /// Where what is found has to count.
+    pub clinic: Option<ClinicId>,
+    /// What it has to be about.
+    pub category: Option<String>,
+    /// How many passages.
+    pub limit: usize,
+    /// How many tokens they may come to together.
+    pub tokens: usize,
+}
+
+/// A passage that answers.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The passage.
+    pub passage: Passage,
+    /// What of it is said on the telephone.
+    pub said: String,
+    /// How well it answers, from 0 to 1.
+    pub score: f64,
+}
+
+/// What the documents say.
+#[derive(Clone, Debug)]
+pub enum Knowledge {
+    /// This, the best first, ranked by that; nothing: they do not say.
+    Says(Vec<Found>, Ranking),
+    /// No document answers such a question, but the clinic has a sentence for it.
+    Guarded(Guard, String),
+}
+
+/// Answers a question.
+#[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
+pub async fn search_knowledge(app: &App, caller: &Caller, command: SearchKnowledge) -> Result<Knowledge> {
+    let SearchKnowledge { question, clinic, category, limit, tokens } = command;
+    let mut tx = app.db.tenant_tx(caller).await?;
+    if let Some(clinic) = clinic {
+        clinics::get(&mut tx, clinic).await?.ok_or_else(|| Error::ClinicForbidden(clinic.to_string()))?;
+    }
+    if let Some(guard) = guard::of(&question) {
+        return Ok(Knowledge::Guarded(guard, sentence(&mut tx, clinic, guard).await?));
+    }
+    let Some(ground) = passages::ground(&mut tx, clinic, category.as_deref()).await? else {
+        return Ok(Knowledge::Says(Vec::new(), Ranking::Words));
+    };
+    drop(tx);
+    // It may be a server that is asked: no connection to the database waits for it.
+    let vector = match &ground.model {
+        Some(model) => app.embedding.question(model, &question).await,
+        None => None,
+    };
+    let ranking = if vector.is_some() { Ranking::Both } else { Ranking::Words };
+    let mut tx = app.db.tenant_tx(caller).await?;
+    let (asked, rarity, candidates) = look(&mut tx, &ground, &question, vector).await?;
+    drop(tx);
+    app.metrics.knowledge.searched(ranking);
+    let ranked = rank(ranking, &asked, &rarity, candidates);
+    let answering = ranked.into_iter().take_while(|(_, score)| *score >= THRESHOLD).take(limit);
+    let language = ground.languages.first().map_or("en", String::as_str);
+    let mut left = tokens;
+    let found = answering
+        .enumerate()
+        .map_while(|(place, (Candidate { passage, .. }, score))| {
+            let cost = answer::tokens(&passage.heading) + answer::tokens(&passage.body);
+            let fits = cost <= left || place == 0;
+            left = left.saturating_sub(cost);
+            fits.then(|| Found { said: answer::said(&passage.body, &asked, language), passage, score })
+        })
+        .collect();
+    Ok(Knowledge::Says(found, ranking))
+}
+
+/// What is known of each passage that may answer: for looking at how they are ranked.
+pub async fn features(app: &App, caller: &Caller, question: &str) -> Result<Vec<(Passage, Features)>> {
+    let mut tx = app.db.tenant_tx(caller).await?;
+    let Some(ground) = passages::ground(&mut tx, None, None).await? else { return Ok(Vec::new()) };
+    let vector = match &ground.model {
+        Some(model) => app.embedding.question(model, question).await,
+        None => None,
+    };
+    let (asked, rarity, candidates) = look(&mut tx, &ground, question, vector).await?;
+    let of = |candidate: Candidate| (candidate.passage.clone(), Features::of(&asked, &rarity, &candidate));
+    Ok(candidates.into_iter().map(of).collect())
+}
+
+/// The passages that may answer, by their words, those that were nearly theirs among them, and by what they mean.
+async fn look(
+    tx: &mut TenantTx,
+    ground: &Ground,
+    question: &str,
+    vector: Option<Arc<Vec<f32>>>,
+) -> Result<(Question, Rarity, Vec<Candidate>)> {
+    let mut asked = Question::read(question, &ground.languages);
+    asked.asked.truncate(MOST_TERMS);
+    let words: Vec<String> = asked.words().filter(|word| !variants(word).is_empty()).cloned().collect();
+    let unknown = if words.is_empty() { Vec::new() } else { passages::unknown(tx, &words).await? };
+    if !unknown.is_empty() {
+        let looked_for: Vec<String> = unknown.iter().flat_map(|word| variants(word)).collect();
+        let similar = passages::similar(tx, &looked_for).await?;
+        for word in &unknown {
+            for meant in similar.iter().filter(|meant| is_nearly(word, meant)) {
+                asked.also(word, meant);
+            }
+        }
+    }
+    let (candidates, rarity) =
+        passages::candidates(tx, ground, &asked.terms(), vector.as_ref().map(|vector| vector.as_slice()))
+            .await?;
+    Ok((asked, rarity, candidates))
+}
+
+/// What the clinic says to such a question: the one that was named, or the only one.
+async fn sentence(tx: &mut TenantTx, clinic: Option<ClinicId>, guard: Guard) -> Result<String> {
+    let record: Option<ClinicRecord> = match clinic {
+        Some(clinic) => clinics::get(tx, clinic).await?,
+        None => match <[ClinicRecord; 1]>::try_from(clinics::list(tx, None, 2).await?) {
+            Ok([only]) => Some(only),
+            Err(_) => None,
+        },
+    };
+    let own = record.and_then(|record| match guard {
+        Guard::Emergency => record.details.emergency_sentence,
+        Guard::MedicalAdvice => record.details.advice_sentence,
+    });
+    Ok(own.unwrap_or_else(|| guard.usual_sentence().to_owned()))
+}

@@ -1,0 +1,522 @@
+//! What a clinic's documents answer, over gRPC.
+
+use std::path::Path;
+
+use booking_service::{app::App, config::KnowledgeSettings, embedding::Embedding, indexing};
+use proto::booking::v1::{
+    self as pb, DocumentState, KnowledgeOutcome, KnowledgeRanking,
+    knowledge_service_client::KnowledgeServiceClient, put_document_request::Content,
+};
+use sqlx::Executor as _;
+use tests::knowledge::{CLINICS, sources};
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, transport::Channel};
+use tonic_types::StatusExt as _;
+
+use crate::harness::{
+    TestApp,
+    fixtures::reason,
+    knowledge::{Library, model, patient, pdf, settings, with_settings},
+    with_token,
+};
+
+const PARKING: &str = "# Parking\n\nThere is a car park behind the building with six spaces for patients.\n";
+
+impl TestApp {
+    pub(crate) fn knowledge(&self) -> KnowledgeServiceClient<Channel> {
+        KnowledgeServiceClient::new(self.grpc.clone()).max_encoding_message_size(64 << 20)
+    }
+}
+
+fn texts(found: &pb::SearchKnowledgeResponse) -> Vec<&str> {
+    found.passages.iter().map(|passage| passage.text.as_str()).collect()
+}
+
+#[tokio::test]
+async fn case_3_1_the_clinics_own_document_answers() {
+    let Some(library) = Library::open().await else { return };
+    let found = library.ask("Where can I leave my car?").await;
+    assert_eq!((found.outcome(), found.ranking()), (KnowledgeOutcome::Answered, KnowledgeRanking::Hybrid));
+    let best = &found.passages[0];
+    assert!(best.text.contains("six spaces for patients"), "{}", best.text);
+    assert_eq!(
+        (best.title.as_str(), best.heading.as_str(), best.source_id.as_str()),
+        ("Visiting us", "Parking", "visiting-us.md")
+    );
+}
+
+#[tokio::test]
+async fn case_3_2_another_clinics_document_never_answers() {
+    let Some(library) = Library::open().await else { return };
+    // The same text in two organisations, and one that only the other has.
+    let other = library.app.clinic().await;
+    library
+        .put(
+            &other,
+            "visiting-us.md",
+            &sources(&Path::new(CLINICS).join("elm-street-dental")).unwrap()[6].text,
+        )
+        .await;
+    library
+        .put(
+            &other,
+            "secret.md",
+            "# Parking\n\nOur secret garage is under the old brewery; the code of its gate is 4711.\n",
+        )
+        .await;
+    for question in [
+        "What is the code of the gate of the garage?",
+        "secret garage brewery",
+        "Where can I park?",
+        "' or org_id is not null --",
+        "100 % of it",
+        "4711",
+    ] {
+        let found = library.ask(question).await;
+        assert!(texts(&found).iter().all(|text| !text.contains("brewery")), "{question}: {found:?}");
+    }
+    let theirs = library.ask_of(&other, "What is the code of the gate of the garage?").await;
+    assert!(theirs.passages[0].text.contains("4711"), "{theirs:?}");
+    // What each has, and no more: the other's documents change neither scores nor order.
+    let before = library.ask("Where can I park?").await;
+    library.put(&other, "more.md", &PARKING.repeat(20)).await;
+    assert_eq!(library.ask("Where can I park?").await, before);
+    let document = library.document(&other, "secret.md").await;
+    let request = pb::GetDocumentRequest { document_id: document.id.clone() };
+    let status =
+        library.app.knowledge().get_document(with_token(&library.clinic.admin, request)).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::NotFound, "DOCUMENT_NOT_FOUND"));
+    let request = pb::DeleteDocumentRequest { document_id: document.id };
+    let status = library
+        .app
+        .knowledge()
+        .delete_document(with_token(&library.clinic.admin, request))
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::NotFound);
+    let request = pb::SearchKnowledgeRequest {
+        question: "garage".into(),
+        clinic_id: other.id.clone(),
+        ..Default::default()
+    };
+    let status = library
+        .app
+        .knowledge()
+        .search_knowledge(with_token(&library.clinic.admin, request))
+        .await
+        .unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::PermissionDenied, "CLINIC_FORBIDDEN"));
+}
+
+#[tokio::test]
+async fn case_3_3_scores_lie_above_a_threshold_and_what_is_not_said_is_said_to_be_not_said() {
+    let Some(library) = Library::open().await else { return };
+    for question in [
+        "Where can I park?",
+        "how much is teeth whitening",
+        "Do you take Cigna?",
+        "what do I bring the first time",
+    ] {
+        let found = library.ask(question).await;
+        let scores: Vec<f64> = found.passages.iter().map(|passage| passage.score).collect();
+        assert!(
+            !scores.is_empty() && scores.iter().all(|score| (0.5..=1.0).contains(score)),
+            "{question}: {scores:?}"
+        );
+        assert!(scores.is_sorted_by(|one, other| one >= other), "{question}: {scores:?}");
+        assert_eq!(library.ask(question).await, found, "{question}");
+    }
+    for question in [
+        "What is the capital of Australia?",
+        "Do you sell electric toothbrushes?",
+        "who won the game last night",
+        "blarg",
+    ] {
+        let found = library.ask(question).await;
+        assert_eq!(
+            (found.outcome(), found.passages.len()),
+            (KnowledgeOutcome::NotSaid, 0),
+            "{question}: {found:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_document_is_put_once_replaced_whole_and_deleted_to_its_last_word() {
+    let Some(library) = Library::empty().await else { return };
+    let clinic = &library.clinic;
+    let first = library.put(clinic, "parking", PARKING).await;
+    assert_eq!(
+        (first.state(), first.version, first.passages_found, first.passages_total),
+        (DocumentState::Ready, 1, 1, 1)
+    );
+    let again = library.put(clinic, "parking", PARKING).await;
+    assert_eq!(again, first, "nothing is done twice");
+    let replaced =
+        library.put(clinic, "parking", "# Parking\n\nPatients park in the zeppelin hangar.\n").await;
+    assert_eq!((replaced.id.as_str(), replaced.version), (first.id.as_str(), 2));
+    let found = library.ask("Where can I park?").await;
+    assert_eq!(texts(&found), ["Patients park in the zeppelin hangar."]);
+    let list = |category: &str| pb::ListDocumentsRequest { category: category.into(), ..Default::default() };
+    let listed = library
+        .app
+        .knowledge()
+        .list_documents(with_token(&clinic.admin, list("")))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(listed.documents, [replaced]);
+    let none = library
+        .app
+        .knowledge()
+        .list_documents(with_token(&clinic.admin, list("prices")))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(none.documents, []);
+    let delete = pb::DeleteDocumentRequest { document_id: first.id.clone() };
+    library.app.knowledge().delete_document(with_token(&clinic.admin, delete)).await.unwrap();
+    assert_eq!(library.ask("Where can I park?").await.outcome(), KnowledgeOutcome::NotSaid);
+    for left in [
+        "select count(*) from document",
+        "select count(*) from document_draft",
+        "select count(*) from passage",
+        "select count(*) from passage_term",
+        "select count(*) from passage_vector",
+        "select count(*) from word_variant",
+    ] {
+        assert_eq!(library.app.count(left).await, 0, "{left}");
+    }
+}
+
+#[tokio::test]
+async fn misheard_and_inflected_words_are_understood() {
+    let Some(library) = Library::empty().await else { return };
+    library
+        .put(&library.clinic, "a", "# Orthoptics\n\nDr. Quigley examines squinting children on Mondays.\n")
+        .await;
+    library
+        .put(&library.clinic, "b", "# Billing\n\nInvoices are sent by e-mail at the end of the month.\n")
+        .await;
+    for question in
+        ["Is Dr. Quigly there on Monday?", "do you examine children who squint", "when does Quiglye work"]
+    {
+        let found = library.ask(question).await;
+        assert!(texts(&found).first().is_some_and(|text| text.contains("Quigley")), "{question}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_format_is_read_and_what_cannot_be_is_said_so() {
+    let Some(library) = Library::empty().await else { return };
+    let clinic = &library.clinic;
+    let text = "Parking\n\nThere is a car park behind the building with six spaces.";
+    let html =
+        "<h1>Visit</h1><h2>Parking</h2><p>There is a car park behind the building with six spaces.</p>";
+    for (source, content) in [
+        ("plain", Content::PlainText(text.into())),
+        ("html", Content::Html(html.into())),
+        ("pdf", Content::Pdf(pdf(&[text.to_owned()]))),
+    ] {
+        let document = library.put_content(clinic, source, content).await;
+        assert_eq!(document.state(), DocumentState::Ready, "{source}: {}", document.trouble);
+        let found = library.ask("Where can I park my car?").await;
+        assert!(texts(&found).iter().any(|text| text.contains("six spaces")), "{source}: {found:?}");
+        library
+            .app
+            .knowledge()
+            .delete_document(with_token(
+                &clinic.admin,
+                pb::DeleteDocumentRequest { document_id: document.id },
+            ))
+            .await
+            .unwrap();
+    }
+    for (source, content) in [
+        ("no-pdf", Content::Pdf(b"%PDF-1.7 and then nothing of the kind".to_vec())),
+        ("no-text", Content::Markdown("# Only a title".into())),
+    ] {
+        let document = library.put_content(clinic, source, content).await;
+        assert_eq!(document.state(), DocumentState::Failed, "{source}");
+        assert!(!document.trouble.is_empty(), "{source}");
+    }
+    // One that cannot be read takes nothing away.
+    library.put(clinic, "parking", PARKING).await;
+    let broken = library.put_content(clinic, "parking", Content::Pdf(b"%PDF-1.7".to_vec())).await;
+    assert_eq!((broken.state(), broken.passages_found), (DocumentState::Failed, 1));
+    assert!(!library.ask("Where can I park?").await.passages.is_empty());
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_with_a_document_or_a_question_is_told_at_once() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic().await;
+    let wrong = pb::PutDocumentRequest {
+        clinic_id: "x".into(),
+        language: "english".into(),
+        service_id: "y".into(),
+        ..Default::default()
+    };
+    let status = app.knowledge().put_document(with_token(&clinic.admin, wrong)).await.unwrap_err();
+    let fields: Vec<String> =
+        status.get_details_bad_request().unwrap().field_violations.into_iter().map(|v| v.field).collect();
+    assert_eq!(fields, ["source_id", "title", "language", "clinic_id", "service_id", "content"]);
+    let large = pb::PutDocumentRequest {
+        source_id: "s".into(),
+        title: "t".into(),
+        content: Some(Content::Markdown("x".repeat((8 << 20) + 1))),
+        ..Default::default()
+    };
+    let status = app.knowledge().put_document(with_token(&clinic.admin, large)).await.unwrap_err();
+    assert!(status.message().contains("larger than 8 MiB"), "{status}");
+    let wrong = pb::SearchKnowledgeRequest {
+        question: " ?! ".into(),
+        limit: 11,
+        token_budget: 1,
+        ..Default::default()
+    };
+    let status = app.knowledge().search_knowledge(with_token(&clinic.admin, wrong)).await.unwrap_err();
+    let fields: Vec<String> =
+        status.get_details_bad_request().unwrap().field_violations.into_iter().map(|v| v.field).collect();
+    assert_eq!(fields, ["question", "limit", "token_budget"]);
+    // Without any document, and without a model, an answer is none.
+    let request = pb::SearchKnowledgeRequest { question: "Where can I park?".into(), ..Default::default() };
+    let found =
+        app.knowledge().search_knowledge(with_token(&clinic.voice, request)).await.unwrap().into_inner();
+    assert_eq!(found.outcome(), KnowledgeOutcome::NotSaid);
+}
+
+#[tokio::test]
+async fn who_is_in_danger_or_asks_for_advice_hears_the_clinics_own_sentence() {
+    let Some(library) = Library::open().await else { return };
+    for (question, outcome) in [
+        ("I have chest pain and can't breathe", KnowledgeOutcome::Emergency),
+        ("How much ibuprofen can I take?", KnowledgeOutcome::MedicalAdvice),
+    ] {
+        let found = library.ask(question).await;
+        assert_eq!((found.outcome(), found.passages.len()), (outcome, 0), "{question}");
+        assert!(!found.sentence.is_empty(), "{question}");
+    }
+    let clinic = &library.clinic;
+    let update = pb::UpdateClinicRequest {
+        clinic_id: clinic.id.clone(),
+        name: "Elm Street Dental".into(),
+        emergency_sentence: "Hang up and call 911.".into(),
+        advice_sentence: "Dr. Reyes answers that herself.".into(),
+        ..Default::default()
+    };
+    let updated = library
+        .app
+        .clinics()
+        .update_clinic(with_token(&clinic.admin, update))
+        .await
+        .unwrap()
+        .into_inner()
+        .clinic
+        .unwrap();
+    assert_eq!(updated.advice_sentence, "Dr. Reyes answers that herself.");
+    assert_eq!(library.ask("I have chest pain").await.sentence, "Hang up and call 911.");
+    assert_eq!(library.ask("Should I take aspirin?").await.sentence, "Dr. Reyes answers that herself.");
+}
+
+#[tokio::test]
+async fn an_answer_about_a_service_says_that_it_can_be_booked() {
+    let Some(library) = Library::empty().await else { return };
+    let clinic = &library.clinic;
+    let service = library.app.service(clinic, "Whitening", 90).await;
+    let message = pb::PutDocumentRequest {
+        source_id: "whitening".into(),
+        title: "Whitening".into(),
+        service_id: service.id.clone(),
+        provider_id: clinic.provider.clone(),
+        content: Some(Content::Markdown(
+            "In-office whitening takes ninety minutes and costs 450 dollars.".into(),
+        )),
+        ..Default::default()
+    };
+    library.put_message(clinic, message).await;
+    let found = library.ask("How much is teeth whitening?").await;
+    assert_eq!(
+        (found.passages[0].service_id.as_str(), found.passages[0].service_name.as_str()),
+        (service.id.as_str(), "Whitening")
+    );
+    assert_eq!(found.passages[0].provider_id, clinic.provider);
+    let archive = pb::ArchiveServiceRequest { service_id: service.id };
+    library.app.clinics().archive_service(with_token(&clinic.admin, archive)).await.unwrap();
+    assert_eq!(
+        library.ask("How much is teeth whitening?").await.passages[0].service_id,
+        "",
+        "it cannot be booked any more"
+    );
+}
+
+#[tokio::test]
+async fn passages_come_by_limit_budget_clinic_and_category() {
+    let Some(library) = Library::empty().await else { return };
+    let clinic = &library.clinic;
+    let second = library.second_clinic().await;
+    for (source, clinic_id, category, place) in [
+        ("all", "", "visit", "north"),
+        ("one", clinic.id.as_str(), "visit", "east"),
+        ("two", second.as_str(), "", "west"),
+    ] {
+        let message = pb::PutDocumentRequest {
+            source_id: source.into(),
+            title: "Parking".into(),
+            clinic_id: clinic_id.into(),
+            category: category.into(),
+            content: Some(Content::Markdown(format!(
+                "# Parking\n\nPatients park in the car park on the {place} side.\n"
+            ))),
+            ..Default::default()
+        };
+        library.put_message(clinic, message).await;
+    }
+    let search = async |request: pb::SearchKnowledgeRequest| {
+        let request = pb::SearchKnowledgeRequest { question: "Where can I park my car?".into(), ..request };
+        let found = library
+            .app
+            .knowledge()
+            .search_knowledge(with_token(&clinic.admin, request))
+            .await
+            .unwrap()
+            .into_inner();
+        let mut sources: Vec<String> = found.passages.into_iter().map(|passage| passage.source_id).collect();
+        sources.sort();
+        sources
+    };
+    assert_eq!(search(pb::SearchKnowledgeRequest::default()).await, ["all", "one", "two"]);
+    assert_eq!(search(pb::SearchKnowledgeRequest { limit: 2, ..Default::default() }).await.len(), 2);
+    assert_eq!(search(pb::SearchKnowledgeRequest { token_budget: 50, ..Default::default() }).await.len(), 3);
+    assert_eq!(
+        search(pb::SearchKnowledgeRequest { clinic_id: clinic.id.clone(), ..Default::default() }).await,
+        ["all", "one"]
+    );
+    assert_eq!(
+        search(pb::SearchKnowledgeRequest { clinic_id: second.clone(), ..Default::default() }).await,
+        ["all", "two"]
+    );
+    assert_eq!(
+        search(pb::SearchKnowledgeRequest { category: "visit".into(), ..Default::default() }).await,
+        ["all", "one"]
+    );
+    // A key of one clinic reaches what counts there, and says nothing for all.
+    let key = library
+        .app
+        .agent_key(clinic, pb::MachineScope { clinic_ids: vec![second.clone()], ..Default::default() })
+        .await
+        .key;
+    let request =
+        pb::SearchKnowledgeRequest { question: "Where can I park my car?".into(), ..Default::default() };
+    let found =
+        library.app.knowledge().search_knowledge(with_token(&key, request)).await.unwrap().into_inner();
+    let mut sources: Vec<&str> = found.passages.iter().map(|passage| passage.source_id.as_str()).collect();
+    sources.sort_unstable();
+    assert_eq!(sources, ["all", "two"]);
+}
+
+#[tokio::test]
+async fn without_a_model_words_alone_answer_and_a_metric_says_so() {
+    let app = with_settings(settings(None)).await;
+    let library = Library { clinic: app.clinic().await, app };
+    library.put(&library.clinic, "parking", PARKING).await;
+    let found = library.ask("Is there a parking lot behind your building?").await;
+    assert_eq!(found.ranking(), KnowledgeRanking::Words);
+    assert!(found.passages[0].text.contains("six spaces"), "{found:?}");
+    let metrics = library.app.app.metrics.text();
+    assert!(metrics.contains(r#"booking_knowledge_searches_total{ranking="words"} 1"#), "{metrics}");
+}
+
+#[tokio::test]
+async fn what_is_put_at_once_by_many_is_one_document() {
+    let Some(library) = Library::empty().await else { return };
+    let putting = (0..12).map(|n| {
+        library.put(
+            &library.clinic,
+            "parking",
+            if n % 2 == 0 { PARKING } else { "# Parking\n\nThere is none.\n" },
+        )
+    });
+    let put = futures::future::join_all(putting).await;
+    assert!(put.iter().all(|document| document.id == put[0].id));
+    assert_eq!(library.app.count("select count(*) from document").await, 1);
+    assert_eq!(library.app.count("select count(*) from passage").await, 1);
+    assert_eq!(library.app.count("select count(*) from document_draft").await, 0);
+}
+
+/// An indexer of its own, as another copy of the service has one.
+fn indexer(app: &TestApp, folder: &Path) -> tokio::task::JoinHandle<()> {
+    let embedding = Embedding::new(&settings(Some(folder.to_owned()))).unwrap();
+    tokio::spawn(indexing::run(App { embedding, ..app.app.clone() }, CancellationToken::new()))
+}
+
+#[tokio::test]
+async fn a_hundred_pages_show_their_progress_survive_a_restart_and_are_found_whole_or_not_at_all() {
+    let Some(folder) = model() else { return };
+    let app = with_settings(KnowledgeSettings { model: Some(folder.clone()), ..patient() }).await;
+    let clinic = app.clinic().await;
+    let page = |n: usize| {
+        let rule = |s: usize| {
+            format!("Rule {n}.{s} is about the subject number {n} and says what is to be done on day {s}.")
+        };
+        format!("Chapter {n}\n\n{}", (0..8).map(rule).collect::<Vec<_>>().join(" "))
+    };
+    let message = pb::PutDocumentRequest {
+        source_id: "handbook".into(),
+        title: "Handbook".into(),
+        content: Some(Content::Pdf(pdf(&(0..100).map(page).collect::<Vec<_>>()))),
+        ..Default::default()
+    };
+    let put = app
+        .knowledge()
+        .put_document(with_token(&clinic.admin, message))
+        .await
+        .unwrap()
+        .into_inner()
+        .document
+        .unwrap();
+    assert_eq!((put.state(), put.passages_total), (DocumentState::Pending, 0));
+    let look = async || {
+        let request = pb::GetDocumentRequest { document_id: put.id.clone() };
+        app.knowledge()
+            .get_document(with_token(&clinic.admin, request))
+            .await
+            .unwrap()
+            .into_inner()
+            .document
+            .unwrap()
+    };
+    let dying = indexer(&app, &folder);
+    app.eventually("select exists (select from document where prepared_passages > 20)").await;
+    dying.abort();
+    let _ = dying.await;
+    let half = look().await;
+    assert_eq!((half.state(), half.passages_found), (DocumentState::Preparing, 0));
+    assert!(half.passages_total >= 100 && half.passages_prepared < half.passages_total, "{half:?}");
+    assert_eq!(app.count("select count(*) from passage").await, 0, "half of it is not found");
+    let kept = app.count("select count(*) from document_draft where vector is not null").await;
+    assert!(kept > 20, "what was done is kept");
+
+    // Its lease runs out, by the database's clock.
+    let mut superuser = app.database.superuser().await;
+    superuser
+        .execute(
+            "update knowledge set lease_until = now() - interval '1 second' where lease_until is not null",
+        )
+        .await
+        .unwrap();
+    let other = indexer(&app, &folder);
+    app.eventually("select exists (select from document where state = 'ready')").await;
+    let ready = look().await;
+    assert_eq!((ready.passages_found, ready.passages_prepared), (half.passages_total, half.passages_total));
+    assert_eq!(app.count("select count(*) from passage").await, i64::from(ready.passages_total));
+    let request = pb::SearchKnowledgeRequest {
+        question: "What does rule 57.3 say of subject number 57?".into(),
+        limit: 10,
+        ..Default::default()
+    };
+    let found =
+        app.knowledge().search_knowledge(with_token(&clinic.admin, request)).await.unwrap().into_inner();
+    assert!(found.passages.iter().any(|passage| passage.text.contains("57.3")), "{found:?}");
+    other.abort();
+}
