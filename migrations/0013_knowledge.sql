@@ -114,7 +114,8 @@ create table passage_term (
     -- How often; and how many words the passage has.
     frequency int not null,
     words int not null,
-    constraint passage_term_pkey primary key (org_id, term, passage_id),
+    -- With all that is asked for: the table itself need not be read.
+    constraint passage_term_pkey primary key (org_id, term, passage_id) include (document_id, frequency, words),
     constraint passage_term_passage foreign key (org_id, passage_id) references passage (org_id, passage_id) on delete cascade
 );
 

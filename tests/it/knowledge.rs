@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use booking_service::{app::App, config::KnowledgeSettings, embedding::Embedding, indexing};
+use booking_service::{app::App, config::KnowledgeSettings, db::preparing, embedding::Embedding, indexing};
 use proto::booking::v1::{
     self as pb, DocumentState, KnowledgeOutcome, KnowledgeRanking,
     knowledge_service_client::KnowledgeServiceClient, put_document_request::Content,
@@ -442,6 +442,93 @@ async fn what_is_put_at_once_by_many_is_one_document() {
     assert_eq!(library.app.count("select count(*) from document").await, 1);
     assert_eq!(library.app.count("select count(*) from passage").await, 1);
     assert_eq!(library.app.count("select count(*) from document_draft").await, 0);
+}
+
+#[tokio::test]
+async fn of_several_clinics_a_caller_hears_nothing_but_what_counts_at_all_and_of_an_archived_one_nothing() {
+    let Some(library) = Library::empty().await else { return };
+    let clinic = &library.clinic;
+    let second = library.second_clinic().await;
+    for (source, clinic_id) in [("all", ""), ("one", clinic.id.as_str()), ("two", second.as_str())] {
+        let message = pb::PutDocumentRequest {
+            source_id: source.into(),
+            title: "Parking".into(),
+            clinic_id: clinic_id.into(),
+            content: Some(Content::Markdown(
+                "# Parking\n\nPatients park in the car park behind the house.\n".into(),
+            )),
+            ..Default::default()
+        };
+        library.put_message(clinic, message).await;
+    }
+    let heard = async |token: &str, clinic_id: &str| {
+        let question = "Where can I park my car?".to_owned();
+        let request =
+            pb::SearchKnowledgeRequest { question, clinic_id: clinic_id.into(), ..Default::default() };
+        let found =
+            library.app.knowledge().search_knowledge(with_token(token, request)).await.unwrap().into_inner();
+        let mut sources: Vec<String> = found.passages.into_iter().map(|passage| passage.source_id).collect();
+        sources.sort();
+        sources
+    };
+    assert_eq!(heard(&clinic.voice, "").await, ["all"]);
+    assert_eq!(heard(&clinic.voice, &second).await, ["all", "two"]);
+    assert_eq!(heard(&clinic.admin, "").await, ["all", "one", "two"]);
+    let archive = pb::ArchiveClinicRequest { clinic_id: second.clone() };
+    library.app.clinics().archive_clinic(with_token(&clinic.admin, archive)).await.unwrap();
+    assert_eq!(heard(&clinic.admin, "").await, ["all", "one"]);
+    assert_eq!(heard(&clinic.voice, "").await, ["all", "one"], "there is one left");
+}
+
+#[tokio::test]
+async fn what_is_made_to_break_the_reader_breaks_nothing_and_holds_up_nobody() {
+    let Some(library) = Library::empty().await else { return };
+    let nested =
+        |depth: usize| format!("<html><body>{}hello{}", "<div>".repeat(depth), "</div>".repeat(depth));
+    for (source, content) in [
+        ("deep", Content::Html(nested(4_000))),
+        ("deeper", Content::Html(nested(100_000))),
+        ("word", Content::PlainText("q7".repeat(30_000))),
+        ("letters", Content::PlainText("x".repeat(200_000))),
+        (
+            "heading",
+            Content::Markdown(format!(
+                "## {}\n\nPatients park behind the house.",
+                "quokka feeding ".repeat(5_000)
+            )),
+        ),
+        ("quotes", Content::Markdown(format!("{}hello", "> ".repeat(1_000)))),
+    ] {
+        let document = library.put_content(&library.clinic, source, content).await;
+        let expected = if source.starts_with("deep") { DocumentState::Failed } else { DocumentState::Ready };
+        assert_eq!(document.state(), expected, "{source}: {}", document.trouble);
+    }
+    let found = library.ask("Is there quokka feeding?").await;
+    assert!(found.passages.iter().all(|passage| passage.heading.chars().count() <= 160), "{found:?}");
+    library.put(&library.clinic, "parking", PARKING).await;
+}
+
+#[tokio::test]
+async fn what_is_put_while_the_indexer_is_ending_is_prepared() {
+    let app = with_settings(patient()).await;
+    let clinic = app.clinic().await;
+    app.documents(&clinic).await;
+    // The indexer has taken the organisation, and found nothing more to do.
+    let caller = booking_service::caller::Caller::system(clinic.org);
+    let mut tx = app.app.db.worker_tx(&caller).await.unwrap();
+    let lease = preparing::take(&mut tx, std::time::Duration::from_mins(1)).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    let message = pb::PutDocumentRequest {
+        source_id: "late".into(),
+        title: "Late".into(),
+        content: Some(Content::PlainText("There is parking.".into())),
+        ..Default::default()
+    };
+    app.knowledge().put_document(with_token(&clinic.admin, message)).await.unwrap();
+    let mut tx = app.app.db.worker_tx(&caller).await.unwrap();
+    preparing::give_back(&mut tx, &lease, None).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(app.count("select count(*) from knowledge where due_at <= now()").await, 1);
 }
 
 /// An indexer of its own, as another copy of the service has one.

@@ -148,7 +148,7 @@ impl Stack {
     /// Tells the planner how large the tables have become, as the server's own autovacuum does within a minute or so; if the server is ours.
     pub async fn analyze(&self) -> Result<()> {
         if let Some(mut superuser) = self.superuser().await? {
-            sqlx::raw_sql("analyze").execute(&mut superuser).await?;
+            sqlx::raw_sql("vacuum analyze").execute(&mut superuser).await?;
         }
         Ok(())
     }

@@ -75,18 +75,15 @@ pub struct Putting<'a> {
     pub now: Timestamp,
 }
 
-/// Makes a place for the organisation's documents, unless it has one, and says that something has to be prepared.
+/// Makes a place for the organisation's documents, unless it has one, and says that something has to be prepared: anew each time, so that whoever is just
+/// ending with what was there before does not take it for done.
 pub async fn is_due(tx: &mut TenantTx) -> Result<()> {
-    sqlx::query("insert into knowledge (org_id) values ($1) on conflict do nothing")
-        .bind(tx.org)
-        .execute(tx.conn())
-        .await?;
-    sqlx::query(
-        "update knowledge set due_at = now() where org_id = $1 and (due_at is null or due_at > now())",
-    )
-    .bind(tx.org)
-    .execute(tx.conn())
-    .await?;
+    for statement in [
+        "insert into knowledge (org_id) values ($1) on conflict do nothing",
+        "update knowledge set due_at = clock_timestamp() where org_id = $1",
+    ] {
+        sqlx::query(statement).bind(tx.org).execute(tx.conn()).await?;
+    }
     Ok(())
 }
 

@@ -21,6 +21,17 @@ use crate::{
 /// So many passages are looked at by their words, and so many by their vectors.
 const MOST_CANDIDATES: i64 = 30;
 
+/// Where what is found has to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At this clinic, and what counts at all.
+    Clinic(ClinicId),
+    /// At all clinics: nobody knows which of several is meant.
+    Common,
+    /// At any.
+    Anywhere,
+}
+
 /// What can be searched.
 #[derive(Clone, Debug)]
 pub struct Ground {
@@ -36,7 +47,7 @@ pub struct Ground {
     pub languages: Vec<String>,
 }
 
-/// The statement of [`ground()`]: organisation, clinic, category, clinics within reach.
+/// The statement of [`ground()`]: organisation, clinic, category, clinics within reach, whether nothing counts but what counts at all clinics.
 pub const GROUND: &str = "
     select k.model, d.passages, d.words, d.languages, case when d.others > 0 then d.documents end as documents
     from knowledge k
@@ -47,26 +58,27 @@ pub const GROUND: &str = "
         from (
             select document_id, passages, words, language,
                 ($2::uuid is null or clinic_id is null or clinic_id = $2) and ($3::text is null or category is not distinct from $3)
-                    and ($4::uuid[] is null or clinic_id is null or clinic_id = any ($4)) as counts
-            from document
+                    and ($4::uuid[] is null or clinic_id is null or clinic_id = any ($4))
+                    and (clinic_id is null or not $5 and not exists (
+                        select from clinic c where c.org_id = $1 and c.clinic_id = d.clinic_id and c.archived_at is not null
+                    )) as counts
+            from document d
             where org_id = $1 and passages > 0
         ) d
     ) d
     where k.org_id = $1 and d.passages > 0
 ";
 
-/// What there is to be searched at a clinic and of a category; `None`: nothing.
-pub async fn ground(
-    tx: &mut TenantTx,
-    clinic: Option<ClinicId>,
-    category: Option<&str>,
-) -> Result<Option<Ground>> {
+/// What there is to be searched there and of a category; `None`: nothing.
+pub async fn ground(tx: &mut TenantTx, at: Place, category: Option<&str>) -> Result<Option<Ground>> {
     let clinics = tx.clinics().map(<[ClinicId]>::to_vec);
+    let clinic = if let Place::Clinic(clinic) = at { Some(clinic) } else { None };
     let row = sqlx::query(GROUND)
         .bind(tx.org)
         .bind(clinic)
         .bind(category)
         .bind(clinics)
+        .bind(at == Place::Common)
         .fetch_optional(tx.conn())
         .await?;
     let Some(row) = row else { return Ok(None) };
@@ -82,35 +94,54 @@ pub async fn ground(
     }))
 }
 
-/// The statement of [`unknown()`]: organisation, terms.
+/// The statement of [`unknown()`]: organisation, terms, documents.
 pub const UNKNOWN: &str = "
     select term from unnest($2::text[]) as asked (term)
-    where not exists (select from passage_term t where t.org_id = $1 and t.term = asked.term)
+    where not exists (
+        select from passage_term t
+        where t.org_id = $1 and t.term = asked.term and ($3::uuid[] is null or t.document_id = any ($3))
+    )
 ";
 
-/// Those of the terms that no passage has.
-pub async fn unknown(tx: &mut TenantTx, terms: &[String]) -> Result<Vec<String>> {
-    Ok(sqlx::query_scalar(UNKNOWN).bind(tx.org).bind(terms).fetch_all(tx.conn()).await?)
+/// Those of the terms that no passage of these documents has; `None`: of any.
+pub async fn unknown(
+    tx: &mut TenantTx,
+    terms: &[String],
+    documents: Option<&[DocumentId]>,
+) -> Result<Vec<String>> {
+    let unknown = sqlx::query_scalar(UNKNOWN).bind(tx.org).bind(terms).bind(documents);
+    Ok(unknown.fetch_all(tx.conn()).await?)
 }
 
-/// The statement of [`similar()`]: organisation, variants.
-pub const SIMILAR: &str = "select distinct term from word_variant where org_id = $1 and variant = any ($2)";
+/// The statement of [`similar()`]: organisation, variants, documents.
+pub const SIMILAR: &str = "
+    select distinct v.term from word_variant v
+    where v.org_id = $1 and v.variant = any ($2) and exists (
+        select from passage_term t
+        where t.org_id = $1 and t.term = v.term and ($3::uuid[] is null or t.document_id = any ($3))
+    )
+";
 
-/// Terms that have one of these variants.
-pub async fn similar(tx: &mut TenantTx, variants: &[String]) -> Result<Vec<String>> {
-    Ok(sqlx::query_scalar(SIMILAR).bind(tx.org).bind(variants).fetch_all(tx.conn()).await?)
+/// Terms of these documents that have one of these variants.
+pub async fn similar(
+    tx: &mut TenantTx,
+    variants: &[String],
+    documents: Option<&[DocumentId]>,
+) -> Result<Vec<String>> {
+    let similar = sqlx::query_scalar(SIMILAR).bind(tx.org).bind(variants).bind(documents);
+    Ok(similar.fetch_all(tx.conn()).await?)
 }
 
 /// The statement of [`candidates()`]: organisation, terms, passages, words a passage, documents, model, vector, how many of each kind.
 ///
-/// The score of words is BM25, with the usual constants.
+/// The score of words is BM25, with the usual constants; as floating point, because `numeric` takes five times as long.
 pub const CANDIDATES: &str = "
     with hit as materialized (
         select term, passage_id, frequency, words
         from passage_term
         where org_id = $1 and term = any ($2) and ($5::uuid[] is null or document_id = any ($5))
     ), spread as materialized (
-        select term, count(*) as passages from hit group by term
+        select term, count(*) as passages, ln(1 + ($3 - count(*) + 0.5::float8) / (count(*) + 0.5::float8)) as rarity from hit group by term
     ), chosen as (
         (
             select h.passage_id
@@ -118,8 +149,7 @@ pub const CANDIDATES: &str = "
             join spread s on s.term = h.term
             group by h.passage_id
             order by sum(
-                ln(1 + ($3 - s.passages + 0.5) / (s.passages + 0.5))
-                    * h.frequency * 2.2 / (h.frequency + 1.2 * (0.25 + 0.75 * h.words / $4))
+                s.rarity * h.frequency * 2.2::float8 / (h.frequency + 1.2::float8 * (0.25::float8 + 0.75::float8 * h.words / $4))
             ) desc, h.passage_id
             limit $8
         )
@@ -132,7 +162,7 @@ pub const CANDIDATES: &str = "
             limit $8
         )
     )
-    select p.passage_id, p.document_id, p.heading, p.body, d.source_id, d.title, d.category,
+    select p.passage_id, p.document_id, p.heading, p.body, d.source_id, d.title, d.category, d.language,
         v.similarity, h.terms, s.service_id, s.name as service_name, w.provider_id, w.name as provider_name,
         (select array_agg(term order by term) from spread) as spread_terms,
         (select array_agg(passages order by term) from spread) as spread_passages
@@ -193,6 +223,7 @@ pub async fn candidates(
                 source: row.try_get("source_id")?,
                 title: row.try_get("title")?,
                 category: row.try_get("category")?,
+                language: row.try_get("language")?,
                 heading: row.try_get("heading")?,
                 body: row.try_get("body")?,
                 service,
@@ -350,7 +381,7 @@ pub async fn terms_of(tx: &mut TenantTx, document: DocumentId) -> Result<Vec<Str
 
 /// Forgets how to find those of the terms that no passage has any more.
 pub async fn forget_words(tx: &mut TenantTx, terms: &[String]) -> Result<()> {
-    let gone = unknown(tx, terms).await?;
+    let gone = unknown(tx, terms, None).await?;
     let (variants, terms) = all_variants(gone.iter().map(String::as_str));
     sqlx::query(
         "

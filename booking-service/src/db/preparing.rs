@@ -23,6 +23,8 @@ pub struct Lease {
     /// Whose vectors are searched.
     pub model: Option<String>,
     token: Uuid,
+    /// When there was something to do, as it was then: whoever puts something since says so anew.
+    due: Option<Timestamp>,
 }
 
 /// A document that is to be prepared.
@@ -76,7 +78,7 @@ pub async fn take(tx: &mut TenantTx, length: Duration) -> Result<Option<Lease>> 
         "
         update knowledge set lease_token = $2, lease_until = now() + make_interval(secs => $3)
         where org_id = $1 and (lease_until is null or lease_until < now())
-        returning model
+        returning model, due_at
         ",
     )
     .bind(tx.org)
@@ -84,7 +86,8 @@ pub async fn take(tx: &mut TenantTx, length: Duration) -> Result<Option<Lease>> 
     .bind(length.as_secs_f64())
     .fetch_optional(tx.conn())
     .await?;
-    row.map(|row| Ok(Lease { model: row.try_get("model")?, token })).transpose()
+    row.map(|row| Ok(Lease { model: row.try_get("model")?, token, due: row.optional_time("due_at")? }))
+        .transpose()
 }
 
 /// Makes sure, until this transaction ends, that the documents are still ours.
@@ -100,13 +103,15 @@ pub async fn give_back(tx: &mut TenantTx, lease: &Lease, next: Option<Duration>)
     sqlx::query(
         "
         update knowledge
-        set lease_token = null, lease_until = null, due_at = now() + make_interval(secs => $3)
+        set lease_token = null, lease_until = null,
+            due_at = case when due_at is not distinct from $4 then now() + make_interval(secs => $3) else due_at end
         where org_id = $1 and lease_token = $2
         ",
     )
     .bind(tx.org)
     .bind(lease.token)
     .bind(next.map(|next| next.as_secs_f64()))
+    .bind(lease.due.map(jiff_sqlx::ToSqlx::to_sqlx))
     .execute(tx.conn())
     .await?;
     Ok(())

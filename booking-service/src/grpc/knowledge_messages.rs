@@ -209,7 +209,8 @@ impl From<Done> for pb::DeleteDocumentResponse {
 impl From<Found> for pb::KnowledgePassage {
     fn from(found: Found) -> Self {
         let Found { passage, said, score } = found;
-        let Passage { id, document, source, title, category, heading, body, service, provider } = passage;
+        let Passage { id, document, source, title, category, language: _, heading, body, service, provider } =
+            passage;
         let (service_id, service_name) = service.map(|(id, name)| (id.to_string(), name)).unwrap_or_default();
         let (provider_id, provider_name) =
             provider.map(|(id, name)| (id.to_string(), name)).unwrap_or_default();

@@ -6,9 +6,11 @@ mod step;
 
 use std::{
     collections::{HashSet, VecDeque},
+    panic::AssertUnwindSafe,
     time::Duration,
 };
 
+use futures::FutureExt as _;
 use tokio::{sync::mpsc, task::JoinSet, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -55,7 +57,6 @@ impl Indexer {
                 () = self.stop.cancelled() => break,
                 Some(org) = door.recv() => self.queue(org),
                 Some(ended) = self.turns.join_next() => {
-                    // A step that panicked is found again by looking, when its lease has run out.
                     if let Ok((org, more)) = ended {
                         self.busy.remove(&org);
                         if self.again.remove(&org) || more {
@@ -84,11 +85,17 @@ impl Indexer {
             self.busy.insert(org);
             let app = self.app.clone();
             self.turns.spawn(async move {
-                let more = step::take(&app, org).await.unwrap_or_else(|error| {
-                    let cause: &dyn std::error::Error = &error;
-                    tracing::warn!(cause, org.id = %org, "a document could not be prepared");
-                    false
-                });
+                let taken = AssertUnwindSafe(step::take(&app, org)).catch_unwind().await;
+                let more = match taken {
+                    Ok(Ok(more)) => more,
+                    Ok(Err(error)) => {
+                        let cause: &dyn std::error::Error = &error;
+                        tracing::warn!(cause, org.id = %org, "a document could not be prepared");
+                        false
+                    }
+                    // It is found again by looking, when its lease has run out.
+                    Err(_) => false,
+                };
                 (org, more)
             });
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use pgvector::HalfVector;
+use tokio::sync::oneshot;
 
 use crate::{
     app::App,
@@ -16,7 +17,7 @@ use crate::{
     domain::{
         ids::{OrgId, PassageId},
         knowledge::{
-            MOST_PASSAGES,
+            Format, MOST_PASSAGES,
             cutting::{Cut, cut},
             ranking::terms,
             reading::read,
@@ -38,6 +39,14 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// How long the first look at a document may take: a PDF can be made to be read for ever.
 const LONGEST_READING: Duration = Duration::from_mins(1);
+
+/// Documents are read on a stack of their own: libraries read what is nested by nesting.
+const STACK: usize = 64 << 20;
+
+/// Giving documents back is tried so often: whoever puts one just then has the row.
+const GIVING_BACK: usize = 10;
+
+const AWAY: &str = "it waits for the embedding model, which does not answer";
 
 /// What comes after a step.
 enum Next {
@@ -62,20 +71,39 @@ pub(super) async fn take(app: &App, org: OrgId) -> Result<bool> {
         Ok(Next::Nothing) => None,
         Err(_) => Some(FIRST_PAUSE),
     };
-    let mut tx = app.db.worker_tx(&caller).await?;
-    preparing::give_back(&mut tx, &lease, next).await?;
-    tx.commit().await?;
+    for left in (0..GIVING_BACK).rev() {
+        match give_back(app, &caller, &lease, next).await {
+            Err(Error::Busy(_)) if left > 0 => {}
+            given => {
+                given?;
+                break;
+            }
+        }
+    }
     Ok(matches!(done?, Next::More))
+}
+
+async fn give_back(app: &App, caller: &Caller, lease: &Lease, next: Option<Duration>) -> Result<()> {
+    let mut tx = app.db.worker_tx(caller).await?;
+    preparing::give_back(&mut tx, lease, next).await?;
+    tx.commit().await
 }
 
 async fn step(app: &App, caller: &Caller, lease: &Lease) -> Result<Next> {
     let mut tx = app.db.worker_tx(caller).await?;
     let now = app.clock.now();
     if let Some(due) = preparing::next(&mut tx, now).await? {
-        return if due.is_cut {
+        let done = if due.is_cut {
             prepare(app, caller, lease, tx, &due).await
         } else {
             read_and_cut(app, caller, lease, tx, &due).await
+        };
+        return match done {
+            // A document that cannot be prepared keeps no other one from it.
+            Err(Error::Internal(why)) => {
+                put_off(app, caller, lease, &due, &why, "it could not be prepared, and is tried again").await
+            }
+            done => done,
         };
     }
     let retry_at = preparing::retry_at(&mut tx).await?;
@@ -100,8 +128,7 @@ async fn read_and_cut(
     // Nothing is held while it is read.
     drop(tx);
     let format = due.format;
-    let reading = tokio::task::spawn_blocking(move || read(format, &content).map(|blocks| cut(&blocks)));
-    let cuts = match tokio::time::timeout(LONGEST_READING, reading).await {
+    let cuts = match tokio::time::timeout(LONGEST_READING, reading(format, content)?).await {
         Ok(Ok(Ok(cuts))) if cuts.len() > MOST_PASSAGES => {
             Err(format!("it is too long: more than {MOST_PASSAGES} passages"))
         }
@@ -122,6 +149,20 @@ async fn read_and_cut(
     Ok(Next::More)
 }
 
+/// Reads and cuts on a thread of its own. One that never ends holds up nobody who stops the service.
+fn reading(
+    format: Format,
+    content: Vec<u8>,
+) -> Result<oneshot::Receiver<std::result::Result<Vec<Cut>, String>>> {
+    let (tell, told) = oneshot::channel();
+    let read_and_cut = move || {
+        let _ = tell.send(read(format, &content).map(|blocks| cut(&blocks)));
+    };
+    let thread = std::thread::Builder::new().name("reading".to_owned()).stack_size(STACK).spawn(read_and_cut);
+    thread.map_err(|error| Error::Internal(error.into()))?;
+    Ok(told)
+}
+
 async fn prepare(app: &App, caller: &Caller, lease: &Lease, mut tx: TenantTx, due: &Due) -> Result<Next> {
     let embedder = embedder(app, lease);
     if let Some(embedder) = embedder {
@@ -132,7 +173,7 @@ async fn prepare(app: &App, caller: &Caller, lease: &Lease, mut tx: TenantTx, du
             let texts = drafts.iter().map(|draft| embedded_text(&draft.cut)).collect();
             let vectors = match embedder.embed(texts, Purpose::Passages).await {
                 Ok(vectors) => vectors,
-                Err(error) => return put_off(app, caller, lease, due, &error).await,
+                Err(error) => return put_off(app, caller, lease, due, &error, AWAY).await,
             };
             let vectors: Vec<(i32, HalfVector)> = drafts
                 .iter()
@@ -228,13 +269,13 @@ async fn put_off(
     lease: &Lease,
     due: &Due,
     error: &anyhow::Error,
+    trouble: &str,
 ) -> Result<Next> {
-    tracing::warn!(org.id = %caller.org, "passages could not be embedded: {error:#}");
+    tracing::warn!(org.id = %caller.org, document.id = %due.id, "{trouble}: {error:#}");
     let pause = (FIRST_PAUSE * 2_u32.saturating_pow(due.failures.min(8))).min(LONGEST_PAUSE);
     let until = app.clock.now() + SignedDuration::try_from(pause).unwrap_or_default();
     let mut tx = ours(app, caller, lease).await?;
-    preparing::put_off(&mut tx, due, "it waits for the embedding model, which does not answer", until)
-        .await?;
+    preparing::put_off(&mut tx, due, trouble, until).await?;
     tx.commit().await?;
     Ok(Next::More)
 }

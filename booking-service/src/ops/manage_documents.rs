@@ -57,7 +57,9 @@ pub async fn put_document(app: &App, caller: &Caller, command: PutDocument) -> R
     let known = documents::lock_source(&mut tx, &source).await?;
     if let Some(known) = &known {
         // Where it counted until now has to be the caller's, too.
-        reaches(caller, known.details.clinic)?;
+        reaches(caller, known.details.clinic).map_err(|_| {
+            Error::invalid("source_id", "names a document that your credential does not reach")
+        })?;
         if known.hash == hash {
             return Ok(known.clone());
         }

@@ -7,7 +7,7 @@ use crate::{
     caller::Caller,
     db::{
         TenantTx, clinics,
-        passages::{self, Ground},
+        passages::{self, Ground, Place},
     },
     domain::{
         clinic::ClinicRecord,
@@ -65,13 +65,11 @@ pub enum Knowledge {
 pub async fn search_knowledge(app: &App, caller: &Caller, command: SearchKnowledge) -> Result<Knowledge> {
     let SearchKnowledge { question, clinic, category, limit, tokens } = command;
     let mut tx = app.db.tenant_tx(caller).await?;
-    if let Some(clinic) = clinic {
-        clinics::get(&mut tx, clinic).await?.ok_or_else(|| Error::ClinicForbidden(clinic.to_string()))?;
-    }
+    let place = place(&mut tx, caller, clinic).await?;
     if let Some(guard) = guard::of(&question) {
-        return Ok(Knowledge::Guarded(guard, sentence(&mut tx, clinic, guard).await?));
+        return Ok(Knowledge::Guarded(guard, sentence(&mut tx, place, guard).await?));
     }
-    let Some(ground) = passages::ground(&mut tx, clinic, category.as_deref()).await? else {
+    let Some(ground) = passages::ground(&mut tx, place, category.as_deref()).await? else {
         return Ok(Knowledge::Says(Vec::new(), Ranking::Words));
     };
     drop(tx);
@@ -87,7 +85,6 @@ pub async fn search_knowledge(app: &App, caller: &Caller, command: SearchKnowled
     app.metrics.knowledge.searched(ranking);
     let ranked = rank(ranking, &asked, &rarity, candidates);
     let answering = ranked.into_iter().take_while(|(_, score)| *score >= THRESHOLD).take(limit);
-    let language = ground.languages.first().map_or("en", String::as_str);
     let mut left = tokens;
     let found = answering
         .enumerate()
@@ -95,7 +92,11 @@ pub async fn search_knowledge(app: &App, caller: &Caller, command: SearchKnowled
             let cost = answer::tokens(&passage.heading) + answer::tokens(&passage.body);
             let fits = cost <= left || place == 0;
             left = left.saturating_sub(cost);
-            fits.then(|| Found { said: answer::said(&passage.body, &asked, language), passage, score })
+            fits.then(|| Found {
+                said: answer::said(&passage.body, &asked, &passage.language),
+                passage,
+                score,
+            })
         })
         .collect();
     Ok(Knowledge::Says(found, ranking))
@@ -104,7 +105,7 @@ pub async fn search_knowledge(app: &App, caller: &Caller, command: SearchKnowled
 /// What is known of each passage that may answer: for looking at how they are ranked.
 pub async fn features(app: &App, caller: &Caller, question: &str) -> Result<Vec<(Passage, Features)>> {
     let mut tx = app.db.tenant_tx(caller).await?;
-    let Some(ground) = passages::ground(&mut tx, None, None).await? else { return Ok(Vec::new()) };
+    let Some(ground) = passages::ground(&mut tx, Place::Anywhere, None).await? else { return Ok(Vec::new()) };
     let vector = match &ground.model {
         Some(model) => app.embedding.question(model, question).await,
         None => None,
@@ -124,10 +125,14 @@ async fn look(
     let mut asked = Question::read(question, &ground.languages);
     asked.asked.truncate(MOST_TERMS);
     let words: Vec<String> = asked.words().filter(|word| !variants(word).is_empty()).cloned().collect();
-    let unknown = if words.is_empty() { Vec::new() } else { passages::unknown(tx, &words).await? };
+    let unknown = if words.is_empty() {
+        Vec::new()
+    } else {
+        passages::unknown(tx, &words, ground.documents.as_deref()).await?
+    };
     if !unknown.is_empty() {
         let looked_for: Vec<String> = unknown.iter().flat_map(|word| variants(word)).collect();
-        let similar = passages::similar(tx, &looked_for).await?;
+        let similar = passages::similar(tx, &looked_for, ground.documents.as_deref()).await?;
         for word in &unknown {
             for meant in similar.iter().filter(|meant| is_nearly(word, meant)) {
                 asked.also(word, meant);
@@ -140,15 +145,23 @@ async fn look(
     Ok((asked, rarity, candidates))
 }
 
-/// What the clinic says to such a question: the one that was named, or the only one.
-async fn sentence(tx: &mut TenantTx, clinic: Option<ClinicId>, guard: Guard) -> Result<String> {
-    let record: Option<ClinicRecord> = match clinic {
-        Some(clinic) => clinics::get(tx, clinic).await?,
-        None => match <[ClinicRecord; 1]>::try_from(clinics::list(tx, None, 2).await?) {
-            Ok([only]) => Some(only),
-            Err(_) => None,
-        },
-    };
+/// Where what is found has to count: at the clinic that was named, else at the only one. Of several, a caller on the telephone means one, and hears nothing
+/// of the others.
+async fn place(tx: &mut TenantTx, caller: &Caller, clinic: Option<ClinicId>) -> Result<Place> {
+    if let Some(clinic) = clinic {
+        clinics::get(tx, clinic).await?.ok_or_else(|| Error::ClinicForbidden(clinic.to_string()))?;
+        return Ok(Place::Clinic(clinic));
+    }
+    Ok(match <[ClinicRecord; 1]>::try_from(clinics::list(tx, None, 2).await?) {
+        Ok([only]) => Place::Clinic(only.clinic.id),
+        Err(_) if caller.is_voice() => Place::Common,
+        Err(_) => Place::Anywhere,
+    })
+}
+
+/// What the clinic says to such a question.
+async fn sentence(tx: &mut TenantTx, place: Place, guard: Guard) -> Result<String> {
+    let record = if let Place::Clinic(clinic) = place { clinics::get(tx, clinic).await? } else { None };
     let own = record.and_then(|record| match guard {
         Guard::Emergency => record.details.emergency_sentence,
         Guard::MedicalAdvice => record.details.advice_sentence,

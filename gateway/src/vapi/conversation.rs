@@ -4,11 +4,14 @@ use serde_json::value::RawValue;
 
 use super::raw::{Object, object, string};
 
-/// A turn with fewer words leans on the one before: "and on Sundays?"
+/// A question with fewer words leans on the turn before: "and on Sundays?"
 const FEWEST_WORDS: usize = 4;
 
-/// More of what was said is not looked for.
-const LONGEST: usize = 600;
+/// What such a question begins with, where the transcript has no question mark.
+const LEANING: [&str; 8] = ["and", "or", "also", "what", "how", "but", "on", "for"];
+
+/// What is asked stands at the end of a long turn.
+const LONGEST: usize = 900;
 
 /// What the caller asked last: their last turn, with the one before where it is short. `None`: they have said nothing.
 pub(crate) fn last_question(message: &Object<'_>) -> Option<String> {
@@ -17,12 +20,21 @@ pub(crate) fn last_question(message: &Object<'_>) -> Option<String> {
     let turns = lists.into_iter().find(|turns| !turns.is_empty())?;
     let (last, before) = turns.split_last()?;
     let mut question = last.clone();
-    if last.split_whitespace().count() < FEWEST_WORDS
+    if leans(last)
         && let Some(before) = before.last()
     {
         question = format!("{before} {last}");
     }
-    Some(question.chars().take(LONGEST).collect())
+    let too_long = question.chars().count().saturating_sub(LONGEST);
+    Some(question.chars().skip(too_long).collect())
+}
+
+/// Whether a turn asks something that cannot be understood without the one before. "Thank you, bye" asks nothing.
+fn leans(turn: &str) -> bool {
+    let words: Vec<String> = turn.split_whitespace().map(str::to_lowercase).collect();
+    let is_question =
+        turn.contains('?') || words.first().is_some_and(|first| LEANING.contains(&first.as_str()));
+    words.len() < FEWEST_WORDS && is_question
 }
 
 /// What the caller said, the first first.
@@ -81,12 +93,18 @@ mod tests {
             ),
             (r#"{"messages":[{"role":"assistant","content":"Hello?"}]}"#, None),
             (r#"{"messages":[7,null,{"role":"user"},{"role":"user","content":"..."}]}"#, None),
+            (
+                r#"{"messages":[{"role":"user","content":"Where can I park today?"},{"role":"user","content":"Thank you, bye"}]}"#,
+                Some("Thank you, bye"),
+            ),
             (r#"{"messages":"x"}"#, None),
             ("{}", None),
         ] {
             assert_eq!(asked(message).as_deref(), expected, "{message}");
         }
-        let long = format!(r#"{{"messages":[{{"role":"user","content":"{}"}}]}}"#, "é ".repeat(5_000));
-        assert_eq!(asked(&long).unwrap().chars().count(), LONGEST);
+        let said = "é ".repeat(5_000);
+        let long = format!(r#"{{"messages":[{{"role":"user","content":"{said}where?"}}]}}"#);
+        let long = asked(&long).unwrap();
+        assert!(long.chars().count() == LONGEST && long.ends_with("where?"));
     }
 }

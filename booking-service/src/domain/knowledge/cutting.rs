@@ -8,6 +8,12 @@ use super::reading::Block;
 /// A passage is about so many words at the most: what a local model takes in, and more than one says on the telephone.
 const LONGEST_PASSAGE: usize = 110;
 
+/// What has more letters is cut, though it is one word.
+const LONGEST_WORD: usize = 60;
+
+/// Headings are cut at so many characters.
+const LONGEST_HEADING: usize = 160;
+
 /// A last sentence that is no longer than this is said again.
 const LONGEST_OVERLAP: usize = 25;
 
@@ -76,6 +82,7 @@ fn length(text: &str) -> usize {
 
 fn finish(headings: &[(u8, &str)], under: &mut Vec<String>, cuts: &mut Vec<Cut>) {
     let heading = headings.iter().map(|(_, text)| *text).collect::<Vec<_>>().join(": ");
+    let heading: String = heading.chars().take(LONGEST_HEADING).collect();
     let mut body: Vec<String> = Vec::new();
     let mut keep = |body: &[String]| cuts.push(Cut { heading: heading.clone(), body: body.join(" ") });
     for sentence in under.drain(..).flat_map(|sentence| pieces(&sentence)) {
@@ -92,10 +99,15 @@ fn finish(headings: &[(u8, &str)], under: &mut Vec<String>, cuts: &mut Vec<Cut>)
     }
 }
 
-/// What is too long for a passage though it is one sentence is cut between words.
+/// What is too long for a passage though it is one sentence is cut between words, and what is too long for a word between letters.
 fn pieces(sentence: &str) -> Vec<String> {
-    let words: Vec<&str> = sentence.split_whitespace().collect();
+    let words: Vec<String> = sentence.split_whitespace().flat_map(parts).collect();
     words.chunks(LONGEST_PASSAGE).map(|words| words.join(" ")).collect()
+}
+
+fn parts(word: &str) -> Vec<String> {
+    let letters: Vec<char> = word.chars().collect();
+    letters.chunks(LONGEST_WORD).map(|letters| letters.iter().collect()).collect()
 }
 
 #[cfg(test)]

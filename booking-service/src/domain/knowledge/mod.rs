@@ -155,6 +155,8 @@ pub struct Passage {
     pub title: String,
     /// What kind of thing that is about.
     pub category: Option<String>,
+    /// Its language.
+    pub language: String,
     /// Under which headings it stands.
     pub heading: String,
     /// What it says.

@@ -46,9 +46,9 @@ impl Ranking {
     /// What counts for it.
     pub fn weights(self) -> Weights {
         match self {
-            Self::Both => Weights { base: -4.81, similarity: 13.84, covered: 6.40, missing: -8.80 },
-            Self::Words => Weights { base: -2.65, similarity: 0.0, covered: 9.82, missing: -7.38 },
-            Self::Vectors => Weights { base: -7.51, similarity: 16.06, covered: 0.0, missing: 0.0 },
+            Self::Both => Weights { base: -4.05, similarity: 13.28, covered: 5.99, missing: -9.39 },
+            Self::Words => Weights { base: -2.52, similarity: 0.0, covered: 9.33, missing: -7.95 },
+            Self::Vectors => Weights { base: -7.70, similarity: 16.14, covered: 0.0, missing: 0.0 },
         }
     }
 }

@@ -8,6 +8,15 @@ use crate::domain::text::is_invisible;
 /// A line that stands alone is a heading of plain text, if it is no longer than this, in characters.
 const LONGEST_PLAIN_HEADING: usize = 60;
 
+/// A page with deeper nesting is none that anybody wrote, and would be read until the stack is used up.
+const DEEPEST: usize = 200;
+
+/// What HTML closes by itself, and what has nothing inside.
+const NOT_COUNTED: [&str; 26] = [
+    "p", "li", "td", "th", "tr", "dt", "dd", "option", "thead", "tbody", "tfoot", "colgroup", "area", "base",
+    "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr", "html",
+];
+
 /// A piece of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Block {
@@ -24,22 +33,44 @@ pub fn read(format: Format, content: &[u8]) -> Result<Vec<Block>, String> {
         Format::PlainText => plain(text()?),
         Format::Markdown => markdown(text()?),
         Format::Html => {
-            let converter = htmd::HtmlToMarkdown::builder()
-                .skip_tags(vec!["script", "style", "nav", "noscript", "svg"])
-                .build();
-            markdown(&converter.convert(text()?).map_err(|error| format!("it is no HTML: {error}"))?)
+            let page = text()?;
+            if depth(page) > DEEPEST {
+                return Err("it is nested too deeply".to_owned());
+            }
+            let skipped = vec!["script", "style", "nav", "noscript", "svg"];
+            let converter = htmd::HtmlToMarkdown::builder().skip_tags(skipped).build();
+            markdown(&converter.convert(page).map_err(|_| "it is no HTML that can be read".to_owned())?)
         }
-        Format::Pdf => {
-            let text = pdf_extract::extract_text_from_mem(content)
-                .map_err(|error| format!("it is no PDF that can be read: {error}"))?;
-            plain(&text)
-        }
+        Format::Pdf => plain(&pdf_extract::extract_text_from_mem(content).map_err(|error| {
+            let has_password = error.to_string().contains("password");
+            if has_password { "it has a password" } else { "it is damaged, or no PDF" }.to_owned()
+        })?),
     };
     if blocks.iter().any(|block| matches!(block, Block::Text(_))) {
         Ok(blocks)
     } else {
         Err("there is no text in it".to_owned())
     }
+}
+
+/// How deeply elements are nested in each other, at least as deep as a browser would have it.
+fn depth(page: &str) -> usize {
+    let (mut open, mut deepest): (usize, usize) = (0, 0);
+    for tag in page.split('<').skip(1) {
+        let is_end = tag.starts_with('/');
+        let name: String = tag
+            .trim_start_matches('/')
+            .chars()
+            .take_while(char::is_ascii_alphanumeric)
+            .collect::<String>()
+            .to_ascii_lowercase();
+        if name.is_empty() || NOT_COUNTED.contains(&name.as_str()) {
+            continue;
+        }
+        open = if is_end { open.saturating_sub(1) } else { open + 1 };
+        deepest = deepest.max(open);
+    }
+    deepest
 }
 
 fn markdown(text: &str) -> Vec<Block> {
@@ -193,5 +224,10 @@ mod tests {
             assert!(read(format, content).is_err(), "{format:?}");
         }
         assert!(read(Format::Pdf, b"%PDF-1.4 nonsense").is_err());
+        for deep in [1_000, 100_000] {
+            let page = format!("{}hello{}", "<div>".repeat(deep), "</div>".repeat(deep));
+            assert_eq!(read(Format::Html, page.as_bytes()), Err("it is nested too deeply".to_owned()));
+        }
+        assert!(read(Format::Markdown, format!("{}hello", "> ".repeat(1_000)).as_bytes()).is_ok());
     }
 }

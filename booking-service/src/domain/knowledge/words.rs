@@ -13,11 +13,16 @@ const STOP_WORDS: &str = "a an the and or but if then so of in on at to for from
     some just also very too than as up down out off again once only own same such please tell want need like get got something anything \
     somebody anybody anyone someone s t d ll re ve m don got going go yes okay ok hi hello hey um uh well";
 
+/// What has more letters is no word, and too long for an index.
+const LONGEST_WORD: usize = 40;
+
 /// The words of a text, folded: lower case, without accents, in the order in which they stand.
 pub fn words(text: &str) -> Vec<String> {
     let folded: String = text.nfkd().filter(|c| !is_combining_mark(*c)).collect::<String>().to_lowercase();
     let apart = folded.replace("'s ", " ").replace("\u{2019}s ", " ");
-    let words = apart.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let words = apart
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| (1..=LONGEST_WORD).contains(&word.chars().count()));
     words.map(str::to_owned).collect()
 }
 
