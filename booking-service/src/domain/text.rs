@@ -22,7 +22,7 @@ impl Name {
 
     /// The name as it is compared: lower case, without accents. Transcripts of speech keep neither.
     pub fn folded(&self) -> String {
-        self.0.nfkd().filter(|c| !is_combining_mark(*c)).collect::<String>().to_lowercase()
+        folded(&self.0)
     }
 
     /// The name as it was said.
@@ -41,8 +41,13 @@ pub fn optional(text: &str, longest: usize) -> Result<Option<String>, String> {
     }
 }
 
+/// Text as it is compared: lower case, without accents.
+pub(super) fn folded(text: &str) -> String {
+    text.nfkd().filter(|c| !is_combining_mark(*c)).collect::<String>().to_lowercase()
+}
+
 /// White space of any kind becomes single spaces; what nobody sees goes.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let visible: String =
         text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !is_invisible(*c)).collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")

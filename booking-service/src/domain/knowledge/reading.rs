@@ -3,7 +3,7 @@
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::Format;
-use crate::domain::text::is_invisible;
+use crate::domain::text::one_line;
 
 /// A line that stands alone is a heading of plain text, if it is no longer than this, in characters.
 const LONGEST_PLAIN_HEADING: usize = 60;
@@ -155,9 +155,7 @@ fn is_plain_heading(line: &str) -> bool {
 
 /// On one line, without what nobody sees and Postgres may choke on.
 fn tidy(text: &str) -> String {
-    let visible: String =
-        text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !is_invisible(*c)).collect();
-    visible.split_whitespace().collect::<Vec<_>>().join(" ").trim_matches(',').trim().to_owned()
+    one_line(text).trim_matches(',').trim().to_owned()
 }
 
 #[cfg(test)]

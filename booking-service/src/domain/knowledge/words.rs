@@ -1,7 +1,10 @@
 //! Words as they are compared: folded, without what says nothing, and by their stems.
 
+use std::{collections::HashSet, sync::LazyLock};
+
 use rust_stemmers::{Algorithm, Stemmer};
-use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
+
+use crate::domain::text::folded;
 
 /// Words of fewer letters are not looked for with a letter left out: too many others are like them.
 const SHORTEST_MISTYPED: usize = 5;
@@ -13,13 +16,18 @@ const STOP_WORDS: &str = "a an the and or but if then so of in on at to for from
     some just also very too than as up down out off again once only own same such please tell want need like get got something anything \
     somebody anybody anyone someone s t d ll re ve m don got going go yes okay ok hi hello hey um uh well";
 
+/// Those words, and their stems: each word of each passage is looked for among them.
+static SAYS_NOTHING: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let english = Words::of("en");
+    STOP_WORDS.split_ascii_whitespace().flat_map(|word| [word.to_owned(), english.stem(word)]).collect()
+});
+
 /// What has more letters is no word, and too long for an index.
 const LONGEST_WORD: usize = 40;
 
 /// The words of a text, folded: lower case, without accents, in the order in which they stand.
 pub fn words(text: &str) -> Vec<String> {
-    let folded: String = text.nfkd().filter(|c| !is_combining_mark(*c)).collect::<String>().to_lowercase();
-    let apart = folded.replace("'s ", " ").replace("\u{2019}s ", " ");
+    let apart = folded(text).replace("'s ", " ").replace("\u{2019}s ", " ");
     let words = apart
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| (1..=LONGEST_WORD).contains(&word.chars().count()));
@@ -76,8 +84,7 @@ impl Words {
 
     /// Whether a word, by its stem, says nothing of what a text is about.
     pub fn says_nothing(&self, stem: &str) -> bool {
-        self.is_english
-            && STOP_WORDS.split_ascii_whitespace().any(|stop| stop == stem || self.stem(stop) == stem)
+        self.is_english && SAYS_NOTHING.contains(stem)
     }
 }
 
