@@ -15,6 +15,7 @@ pub mod calendar_consents;
 pub mod calendar_sync;
 pub mod calendars;
 pub mod calls;
+pub mod candidates;
 pub mod clinics;
 pub mod documents;
 mod doubt;

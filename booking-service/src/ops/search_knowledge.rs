@@ -6,8 +6,9 @@ use crate::{
     app::App,
     caller::Caller,
     db::{
-        TenantTx, clinics,
-        passages::{self, Ground, Place},
+        TenantTx,
+        candidates::{self, Ground, Place},
+        clinics,
     },
     domain::{
         clinic::ClinicRecord,
@@ -69,7 +70,7 @@ pub async fn search_knowledge(app: &App, caller: &Caller, command: SearchKnowled
     if let Some(guard) = guard::of(&question) {
         return Ok(Knowledge::Guarded(guard, sentence(&mut tx, place, guard).await?));
     }
-    let Some(ground) = passages::ground(&mut tx, place, category.as_deref()).await? else {
+    let Some(ground) = candidates::ground(&mut tx, place, category.as_deref()).await? else {
         return Ok(Knowledge::Says(Vec::new(), Ranking::Words));
     };
     drop(tx);
@@ -105,7 +106,7 @@ pub async fn search_knowledge(app: &App, caller: &Caller, command: SearchKnowled
 /// What is known of each passage that may answer: for looking at how they are ranked.
 pub async fn features(app: &App, caller: &Caller, question: &str) -> Result<Vec<(Passage, Features)>> {
     let mut tx = app.db.tenant_tx(caller).await?;
-    let Some(ground) = passages::ground(&mut tx, Place::Anywhere, None).await? else { return Ok(Vec::new()) };
+    let Some(ground) = candidates::ground(&mut tx, Place::Anywhere, None).await? else { return Ok(Vec::new()) };
     let vector = match &ground.model {
         Some(model) => app.embedding.question(model, question).await,
         None => None,
@@ -128,11 +129,11 @@ async fn look(
     let unknown = if words.is_empty() {
         Vec::new()
     } else {
-        passages::unknown(tx, &words, ground.documents.as_deref()).await?
+        candidates::unknown(tx, &words, ground.documents.as_deref()).await?
     };
     if !unknown.is_empty() {
         let looked_for: Vec<String> = unknown.iter().flat_map(|word| variants(word)).collect();
-        let similar = passages::similar(tx, &looked_for, ground.documents.as_deref()).await?;
+        let similar = candidates::similar(tx, &looked_for, ground.documents.as_deref()).await?;
         for word in &unknown {
             for meant in similar.iter().filter(|meant| is_nearly(word, meant)) {
                 asked.also(word, meant);
@@ -140,7 +141,7 @@ async fn look(
         }
     }
     let (candidates, rarity) =
-        passages::candidates(tx, ground, &asked.terms(), vector.as_ref().map(|vector| vector.as_slice()))
+        candidates::candidates(tx, ground, &asked.terms(), vector.as_ref().map(|vector| vector.as_slice()))
             .await?;
     Ok((asked, rarity, candidates))
 }

@@ -1,0 +1,262 @@
+//! What is searched: `passage`, `passage_term`, `passage_vector`, `word_variant`.
+
+use std::collections::{BTreeSet, HashMap};
+
+use pgvector::HalfVector;
+use sqlx::Row as _;
+
+use super::TenantTx;
+use crate::{
+    domain::{
+        ids::{ClinicId, DocumentId},
+        knowledge::{
+            Passage,
+            ranking::{Candidate, Rarity},
+        },
+    },
+    error::Result,
+};
+
+/// So many passages are looked at by their words, and so many by their vectors.
+const MOST_CANDIDATES: i64 = 30;
+
+/// So many times as many are looked at by their sketches first: of the thirty nearest of 10,000, all but one in four hundred are among them.
+const SKETCHES: i64 = 7;
+
+/// Of the question's terms, the rarest are looked for that are in so many passages together, and the rarest of all in any case: what half of the
+/// passages have tells them apart by nothing.
+const MOST_HITS: i64 = 2_000;
+
+/// Where what is found has to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At this clinic, and what counts at all.
+    Clinic(ClinicId),
+    /// At all clinics: nobody knows which of several is meant.
+    Common,
+    /// At any.
+    Anywhere,
+}
+
+/// What can be searched.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// Whose vectors there are.
+    pub model: Option<String>,
+    /// The documents that count; `None`: all that there are.
+    pub documents: Option<Vec<DocumentId>>,
+    /// How many passages they have.
+    pub passages: i64,
+    /// How many words a passage has, on average.
+    pub words: f64,
+    /// What they are written in.
+    pub languages: Vec<String>,
+}
+
+/// The statement of [`ground()`]: organisation, clinic, category, clinics within reach, whether nothing counts but what counts at all clinics.
+pub const GROUND: &str = "
+    select k.model, d.passages, d.words, d.languages, case when d.others > 0 then d.documents end as documents
+    from knowledge k
+    cross join lateral (
+        select sum(passages) filter (where counts)::bigint as passages, sum(words) filter (where counts)::bigint as words,
+            array_agg(distinct language) filter (where counts) as languages, array_agg(document_id) filter (where counts) as documents,
+            count(*) filter (where not counts) as others
+        from (
+            select document_id, passages, words, language,
+                ($2::uuid is null or clinic_id is null or clinic_id = $2) and ($3::text is null or category is not distinct from $3)
+                    and ($4::uuid[] is null or clinic_id is null or clinic_id = any ($4))
+                    and (clinic_id is null or not $5 and not exists (
+                        select from clinic c where c.org_id = $1 and c.clinic_id = d.clinic_id and c.archived_at is not null
+                    )) as counts
+            from document d
+            where org_id = $1 and passages > 0
+        ) d
+    ) d
+    where k.org_id = $1 and d.passages > 0
+";
+
+/// What there is to be searched there and of a category; `None`: nothing.
+pub async fn ground(tx: &mut TenantTx, at: Place, category: Option<&str>) -> Result<Option<Ground>> {
+    let clinics = tx.clinics().map(<[ClinicId]>::to_vec);
+    let clinic = if let Place::Clinic(clinic) = at { Some(clinic) } else { None };
+    let row = sqlx::query(GROUND)
+        .bind(tx.org)
+        .bind(clinic)
+        .bind(category)
+        .bind(clinics)
+        .bind(at == Place::Common)
+        .fetch_optional(tx.conn())
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let (passages, words): (i64, i64) = (row.try_get("passages")?, row.try_get("words")?);
+    #[expect(clippy::cast_precision_loss, reason = "nobody has so many words")]
+    let words = words as f64 / passages as f64;
+    Ok(Some(Ground {
+        model: row.try_get("model")?,
+        documents: row.try_get("documents")?,
+        passages,
+        words: words.max(1.0),
+        languages: row.try_get("languages")?,
+    }))
+}
+
+/// The statement of [`unknown()`]: organisation, terms, documents.
+pub const UNKNOWN: &str = "
+    select term from unnest($2::text[]) as asked (term)
+    where not exists (
+        select from passage_term t
+        where t.org_id = $1 and t.term = asked.term and ($3::uuid[] is null or t.document_id = any ($3))
+    )
+";
+
+/// Those of the terms that no passage of these documents has; `None`: of any.
+pub async fn unknown(
+    tx: &mut TenantTx,
+    terms: &[String],
+    documents: Option<&[DocumentId]>,
+) -> Result<Vec<String>> {
+    let unknown = sqlx::query_scalar(UNKNOWN).bind(tx.org).bind(terms).bind(documents);
+    Ok(unknown.fetch_all(tx.conn()).await?)
+}
+
+/// The statement of [`similar()`]: organisation, variants, documents.
+pub const SIMILAR: &str = "
+    select distinct v.term from word_variant v
+    where v.org_id = $1 and v.variant = any ($2) and exists (
+        select from passage_term t
+        where t.org_id = $1 and t.term = v.term and ($3::uuid[] is null or t.document_id = any ($3))
+    )
+";
+
+/// Terms of these documents that have one of these variants.
+pub async fn similar(
+    tx: &mut TenantTx,
+    variants: &[String],
+    documents: Option<&[DocumentId]>,
+) -> Result<Vec<String>> {
+    let similar = sqlx::query_scalar(SIMILAR).bind(tx.org).bind(variants).bind(documents);
+    Ok(similar.fetch_all(tx.conn()).await?)
+}
+
+/// The statement of [`candidates()`]: organisation, terms, passages, words a passage, documents, model, vector, how many of each kind, how
+/// many sketches are compared for each candidate, how many rows of terms are read.
+///
+/// The score of words is BM25, with the usual constants; as floating point, because `numeric` takes five times as long. Of vectors, the signs
+/// alone are compared with all passages' (a bit a number, in the index), and what is near by them in full.
+pub const CANDIDATES: &str = "
+    with spread as materialized (
+        select asked.term, h.passages, (sum(h.passages) over (order by h.passages, asked.term))::bigint as hits,
+            ln(1 + ($3 - h.passages + 0.5::float8) / (h.passages + 0.5::float8)) as rarity
+        from unnest($2::text[]) as asked (term)
+        cross join lateral (
+            select count(*) as passages from passage_term t
+            where t.org_id = $1 and t.term = asked.term and ($5::uuid[] is null or t.document_id = any ($5))
+        ) h
+        where h.passages > 0
+    ), by_words as (
+        select h.passage_id
+        from spread s
+        cross join lateral (
+            select t.passage_id,
+                s.rarity * t.frequency * 2.2::float8 / (t.frequency + 1.2::float8 * (0.25::float8 + 0.75::float8 * t.words / $4)) as score
+            from passage_term t
+            where t.org_id = $1 and t.term = s.term and ($5::uuid[] is null or t.document_id = any ($5))
+            offset 0
+        ) h
+        where s.hits <= $10 or s.hits = s.passages
+        group by h.passage_id
+        order by sum(h.score) desc, h.passage_id
+        limit $8
+    ), sketched as materialized (
+        select passage_id
+        from passage_vector
+        where org_id = $1 and model = $6 and ($5::uuid[] is null or document_id = any ($5))
+        order by sketch <~> (select binary_quantize($7)), passage_id
+        limit $8 * $9
+    ), by_vectors as (
+        select v.passage_id
+        from sketched s
+        cross join lateral (
+            select passage_id, vector <=> $7 as distance from passage_vector
+            where org_id = $1 and model = $6 and passage_id = s.passage_id
+            offset 0
+        ) v
+        order by v.distance, v.passage_id
+        limit $8
+    ), chosen as materialized (
+        select passage_id from by_words union select passage_id from by_vectors
+    )
+    select p.passage_id, p.document_id, p.heading, p.body, d.source_id, d.title, d.category, d.language,
+        v.similarity, t.terms, s.service_id, s.name as service_name, w.provider_id, w.name as provider_name,
+        (select array_agg(term order by term) from spread) as spread_terms,
+        (select array_agg(passages order by term) from spread) as spread_passages
+    from chosen c
+    -- Each by its key: the planner would rather read all of them.
+    cross join lateral (select * from passage where org_id = $1 and passage_id = c.passage_id offset 0) p
+    cross join lateral (select * from document where org_id = $1 and document_id = p.document_id offset 0) d
+    left join lateral (
+        select 1 - (vector <=> $7) as similarity from passage_vector
+        where org_id = $1 and model = $6 and passage_id = c.passage_id
+        offset 0
+    ) v on true
+    left join lateral (
+        select array_agg(term) as terms from passage_term where org_id = $1 and term = any ($2) and passage_id = c.passage_id
+    ) t on true
+    left join service s on s.org_id = $1 and s.service_id = d.service_id and s.archived_at is null
+    left join provider w on w.org_id = $1 and w.provider_id = d.provider_id and w.archived_at is null
+";
+
+/// The passages that may answer, and how rare the question's terms are.
+pub async fn candidates(
+    tx: &mut TenantTx,
+    ground: &Ground,
+    terms: &[String],
+    vector: Option<&[f32]>,
+) -> Result<(Vec<Candidate>, Rarity)> {
+    let rows = sqlx::query(CANDIDATES)
+        .bind(tx.org)
+        .bind(terms)
+        .bind(ground.passages)
+        .bind(ground.words)
+        .bind(&ground.documents)
+        .bind(vector.and(ground.model.as_deref()))
+        .bind(vector.map(HalfVector::from_f32_slice))
+        .bind(MOST_CANDIDATES)
+        .bind(SKETCHES)
+        .bind(MOST_HITS)
+        .fetch_all(tx.conn())
+        .await?;
+    let mut rarity = Rarity { passages: ground.passages, with: HashMap::new() };
+    let mut candidates = Vec::with_capacity(rows.len());
+    for row in rows {
+        if rarity.with.is_empty() {
+            let terms: Option<Vec<String>> = row.try_get("spread_terms")?;
+            let passages: Option<Vec<i64>> = row.try_get("spread_passages")?;
+            rarity.with = terms.unwrap_or_default().into_iter().zip(passages.unwrap_or_default()).collect();
+        }
+        let name = |column| row.try_get::<Option<String>, _>(column);
+        let service = row.try_get::<Option<_>, _>("service_id")?.zip(name("service_name")?);
+        let provider = row.try_get::<Option<_>, _>("provider_id")?.zip(name("provider_name")?);
+        candidates.push(Candidate {
+            similarity: row.try_get("similarity")?,
+            terms: row
+                .try_get::<Option<Vec<String>>, _>("terms")?
+                .unwrap_or_default()
+                .into_iter()
+                .collect::<BTreeSet<_>>(),
+            passage: Passage {
+                id: row.try_get("passage_id")?,
+                document: row.try_get("document_id")?,
+                source: row.try_get("source_id")?,
+                title: row.try_get("title")?,
+                category: row.try_get("category")?,
+                language: row.try_get("language")?,
+                heading: row.try_get("heading")?,
+                body: row.try_get("body")?,
+                service,
+                provider,
+            },
+        });
+    }
+    Ok((candidates, rarity))
+}
