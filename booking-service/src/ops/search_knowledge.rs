@@ -106,7 +106,9 @@ pub async fn search_knowledge(app: &App, caller: &Caller, command: SearchKnowled
 /// What is known of each passage that may answer: for looking at how they are ranked.
 pub async fn features(app: &App, caller: &Caller, question: &str) -> Result<Vec<(Passage, Features)>> {
     let mut tx = app.db.tenant_tx(caller).await?;
-    let Some(ground) = candidates::ground(&mut tx, Place::Anywhere, None).await? else { return Ok(Vec::new()) };
+    let Some(ground) = candidates::ground(&mut tx, Place::Anywhere, None).await? else {
+        return Ok(Vec::new());
+    };
     let vector = match &ground.model {
         Some(model) => app.embedding.question(model, question).await,
         None => None,

@@ -1,7 +1,7 @@
 //! What callers of clinics speak of, whatever they call it: "car park", "parking lot" and "garage" are one thing.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::LazyLock,
 };
 
@@ -12,22 +12,31 @@ const LEXICON: &str = include_str!("concepts.txt");
 
 /// The version of the lexicon, and of how texts are read and cut: a document that was prepared by another one is prepared again when it is put
 /// again.
-pub const ANALYSIS: u8 = 1;
+pub const ANALYSIS: u8 = 2;
 
 /// What a concept's name among the terms begins with: no word does.
 const MARK: char = '~';
 
+/// What a line begins with whose concept is mostly said beside what is asked for.
+const BACKGROUND: char = '?';
+
 struct Lexicon {
     /// From a phrase's stems to the concepts that it may mean.
     phrases: HashMap<Vec<String>, Vec<String>>,
+    backgrounds: HashSet<String>,
     longest: usize,
 }
 
 static KNOWN: LazyLock<Lexicon> = LazyLock::new(|| {
     let english = Words::of("en");
     let mut phrases: HashMap<Vec<String>, Vec<String>> = HashMap::new();
+    let mut backgrounds = HashSet::new();
     for line in LEXICON.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+        let (line, is_background) = line.strip_prefix(BACKGROUND).map_or((line, false), |rest| (rest, true));
         let name = format!("{MARK}{}", line.split(',').next().unwrap_or_default().trim());
+        if is_background {
+            backgrounds.insert(name.clone());
+        }
         for phrase in line.split(',') {
             let concepts = phrases.entry(english.stems(phrase)).or_default();
             if !concepts.contains(&name) {
@@ -36,7 +45,7 @@ static KNOWN: LazyLock<Lexicon> = LazyLock::new(|| {
         }
     }
     let longest = phrases.keys().map(Vec::len).max().unwrap_or_default();
-    Lexicon { phrases, longest }
+    Lexicon { phrases, backgrounds, longest }
 });
 
 /// All the concepts that a text, by its English stems, may speak of.
@@ -69,6 +78,11 @@ pub fn phrases(stems: &[String]) -> (Vec<Vec<String>>, Vec<String>) {
     (found, rest.collect())
 }
 
+/// Whether these concepts are mostly said beside what is asked for: "my wife", "this morning".
+pub fn are_background(concepts: &[String]) -> bool {
+    concepts.iter().all(|concept| KNOWN.backgrounds.contains(concept))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +100,13 @@ mod tests {
                 .iter()
                 .any(|may_mean| may_mean.iter().any(|c| parking.contains(c)))
         );
+    }
+
+    #[test]
+    fn what_is_said_beside_a_question_is_no_subject_of_it() {
+        let (found, _) = phrases(&stems("my wife wants to know whether you take medicare"));
+        let background: Vec<bool> = found.iter().map(|concepts| are_background(concepts)).collect();
+        assert_eq!((found.len(), background), (2, vec![true, false]), "{found:?}");
     }
 
     #[test]

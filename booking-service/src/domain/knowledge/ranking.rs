@@ -4,16 +4,22 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     Passage,
-    concepts::{phrases, spoken_of},
+    concepts::{are_background, phrases, spoken_of},
     cutting::Cut,
     words::{Words, words},
 };
 
-/// A word that a passage does not have, but others do, says less against it than one that nobody has.
+/// A word that a passage does not have, but others do, says less than one that it has.
 const KNOWN_ELSEWHERE: f64 = 0.5;
 
-/// Of so many things that a question speaks of, the part that a passage has counts fully.
-const ENOUGH: u8 = 3;
+/// And a word that nobody has still less: it may be another one for what is there.
+const KNOWN_NOWHERE: f64 = 0.4;
+
+/// What is said beside what is asked for says less, too.
+const BACKGROUND: f64 = 0.3;
+
+/// As if there were so much more to every question: one rare word that fits says less than three.
+const UNSAID: f64 = 0.5;
 
 /// A passage with a lower score answers nothing. The weights are such that few questions get a higher one that no document answers.
 pub const THRESHOLD: f64 = 0.5;
@@ -46,11 +52,22 @@ impl Ranking {
     /// What counts for it.
     pub fn weights(self) -> Weights {
         match self {
-            Self::Both => Weights { base: -4.05, similarity: 13.28, covered: 5.99, missing: -9.39 },
-            Self::Words => Weights { base: -2.52, similarity: 0.0, covered: 9.33, missing: -7.95 },
-            Self::Vectors => Weights { base: -7.70, similarity: 16.14, covered: 0.0, missing: 0.0 },
+            Self::Both => Weights { base: -5.76, similarity: 9.88, covered: 7.48, missing: -5.47 },
+            Self::Words => Weights { base: -3.68, similarity: 0.0, covered: 9.92, missing: -3.93 },
+            Self::Vectors => Weights { base: -7.20, similarity: 15.38, covered: 0.0, missing: 0.0 },
         }
     }
+}
+
+/// What kind of thing a question speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Something that clinics are known to be asked for: a passage without it is about something else.
+    Subject,
+    /// Something that is known, and mostly said beside what is asked for.
+    Background,
+    /// Any other word.
+    Word,
 }
 
 /// One thing that a question speaks of.
@@ -58,8 +75,8 @@ impl Ranking {
 pub struct Asked {
     /// The terms that mean it: one of them is enough.
     pub terms: Vec<String>,
-    /// Whether it is something that clinics are known to be asked for. A passage without it is about something else.
-    pub is_concept: bool,
+    /// What kind of thing it is.
+    pub kind: Kind,
 }
 
 /// What a question speaks of.
@@ -77,8 +94,13 @@ impl Question {
         let spoken = words(text);
         let stems: Vec<String> = spoken.iter().map(|word| english.stem(word)).collect();
         let (concepts, rest) = phrases(&stems);
-        let mut asked: Vec<Asked> =
-            concepts.into_iter().map(|terms| Asked { terms, is_concept: true }).collect();
+        let mut asked: Vec<Asked> = concepts
+            .into_iter()
+            .map(|terms| Asked {
+                kind: if are_background(&terms) { Kind::Background } else { Kind::Subject },
+                terms,
+            })
+            .collect();
         for (word, stem) in spoken.iter().zip(&stems) {
             if !rest.contains(stem) || english.says_nothing(stem) || word.chars().count() < 2 {
                 continue;
@@ -86,7 +108,7 @@ impl Question {
             let mut terms: Vec<String> = languages.iter().map(|words| words.stem(word)).collect();
             terms.sort_unstable();
             terms.dedup();
-            let asked_once = Asked { terms, is_concept: false };
+            let asked_once = Asked { terms, kind: Kind::Word };
             if !asked.contains(&asked_once) {
                 asked.push(asked_once);
             }
@@ -102,7 +124,7 @@ impl Question {
 
     /// The terms of words that are no concepts: they may be mistyped.
     pub fn words(&self) -> impl Iterator<Item = &String> {
-        self.asked.iter().filter(|asked| !asked.is_concept).flat_map(|asked| &asked.terms)
+        self.asked.iter().filter(|asked| asked.kind == Kind::Word).flat_map(|asked| &asked.terms)
     }
 
     /// A word that nobody has, and what it may have been meant to be.
@@ -137,14 +159,14 @@ pub struct Rarity {
 }
 
 impl Rarity {
-    /// From nearly 0, for what all passages have, to 1, for what none has.
+    /// From nearly 0, for what all passages have, to 1, for what one has, or none.
     fn of(&self, term: &str) -> f64 {
         let idf = |with: i64| {
             #[expect(clippy::cast_precision_loss, reason = "nobody has so many passages")]
             let (all, with) = (self.passages as f64, with as f64);
             (1.0 + (all - with + 0.5) / (with + 0.5)).ln()
         };
-        idf(self.with.get(term).copied().unwrap_or_default()) / idf(0)
+        idf(self.with.get(term).copied().unwrap_or_default().max(1)) / idf(1)
     }
 
     fn is_known(&self, term: &str) -> bool {
@@ -178,30 +200,27 @@ impl Features {
     /// Looks at a candidate.
     pub fn of(question: &Question, rarity: &Rarity, candidate: &Candidate) -> Self {
         let (mut covered, mut missing, mut all) = (0.0, 0.0, 0.0);
-        for Asked { terms, is_concept } in &question.asked {
+        for Asked { terms, kind } in &question.asked {
             let rarest = terms.iter().map(|term| rarity.of(term)).fold(0.0, f64::max);
-            let is_there = terms.iter().any(|term| candidate.terms.contains(term));
-            if is_there {
-                // What it was meant to be counts, not what it was mistyped as.
-                let there = terms.iter().filter(|term| candidate.terms.contains(*term));
-                let weight =
-                    if *is_concept { rarest } else { there.map(|term| rarity.of(term)).fold(0.0, f64::max) };
+            let there = terms.iter().filter(|term| candidate.terms.contains(*term));
+            if let Some(rarest_there) = there.map(|term| rarity.of(term)).reduce(f64::max) {
+                // Of a mistyped word, what it was meant to be counts.
+                let weight = if *kind == Kind::Word { rarest_there } else { rarest };
                 covered += weight;
                 all += weight;
-            } else if *is_concept {
+                continue;
+            }
+            all += match kind {
+                Kind::Subject => rarest,
+                Kind::Background => BACKGROUND * rarest,
+                Kind::Word if terms.iter().any(|term| rarity.is_known(term)) => KNOWN_ELSEWHERE * rarest,
+                Kind::Word => KNOWN_NOWHERE * rarest,
+            };
+            if *kind == Kind::Subject {
                 missing += rarest;
-                all += rarest;
-            } else {
-                all += if terms.iter().any(|term| rarity.is_known(term)) {
-                    KNOWN_ELSEWHERE * rarest
-                } else {
-                    rarest
-                };
             }
         }
-        // One word that fits says less than three.
-        let things = u8::try_from(question.asked.len()).unwrap_or(u8::MAX).min(ENOUGH);
-        let part = |of: f64| if all > 0.0 { of / all * f64::from(things) / f64::from(ENOUGH) } else { 0.0 };
+        let part = |of: f64| of / (all + UNSAID);
         Self {
             similarity: candidate.similarity.unwrap_or_default(),
             covered: part(covered),

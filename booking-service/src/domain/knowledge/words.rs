@@ -10,11 +10,7 @@ use crate::domain::text::folded;
 const SHORTEST_MISTYPED: usize = 5;
 
 /// Words of a question or a text that say nothing of what it is about, by their stems.
-const STOP_WORDS: &str = "a an the and or but if then so of in on at to for from by with about into over after before is are was were \
-    be been being am do does did doing have has had having i me my we our us you your they their them he him his she her it its this that \
-    these those what which who whom whose when where why how can could may might will would shall should must there here not no nor any \
-    some just also very too than as up down out off again once only own same such please tell want need like get got something anything \
-    somebody anybody anyone someone s t d ll re ve m don got going go yes okay ok hi hello hey um uh well";
+const STOP_WORDS: &str = include_str!("stop_words.txt");
 
 /// Those words, and their stems: each word of each passage is looked for among them.
 static SAYS_NOTHING: LazyLock<HashSet<String>> = LazyLock::new(|| {
