@@ -13,12 +13,12 @@ use tests::{
 use crate::harness::database::TestDatabase;
 
 /// The nodes of a plan.
-fn nodes(plan: &Value) -> Vec<&Value> {
+pub(crate) fn nodes(plan: &Value) -> Vec<&Value> {
     let children = plan["Plans"].as_array().into_iter().flatten();
     std::iter::once(plan).chain(children.flat_map(nodes)).collect()
 }
 
-async fn run(connection: &mut PgConnection, sql: String) -> Vec<PgRow> {
+pub(crate) async fn run(connection: &mut PgConnection, sql: String) -> Vec<PgRow> {
     sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(connection).await.unwrap()
 }
 
@@ -33,7 +33,7 @@ async fn prepared(database: &TestDatabase) -> PgConnection {
 }
 
 /// What running the statement comes to; what it writes is taken back.
-async fn plan(service: &mut PgConnection, statement: Statement, values: &[&str]) -> Value {
+pub(crate) async fn plan(service: &mut PgConnection, statement: Statement, values: &[&str]) -> Value {
     run(service, "begin".to_owned()).await;
     let explain = format!("explain (analyze, timing off, format json) {}", statement.execute(values));
     let rows = run(service, explain).await;

@@ -1,6 +1,6 @@
 //! The booking's statements as the service sends them, for looking at their plans and for measuring them without the service.
 
-use booking_service::db::{appointment_lists, appointments, booking, places};
+use booking_service::db::{appointment_lists, appointments, booking, candidates, places};
 
 /// A statement, and the types of its parameters: over the wire, the driver declares them.
 #[derive(Clone, Copy, Debug)]
@@ -146,6 +146,20 @@ pub const LIST: Statement = Statement { name: "list", sql: appointment_lists::LI
 /// A page of one caller's appointments.
 pub const LIST_OF_NUMBER: Statement =
     Statement { name: "list_of_number", sql: appointment_lists::LIST_OF_NUMBER, types: LIST_TYPES };
+
+/// The passages that speak of what a question speaks of.
+pub const BY_WORDS: Statement = Statement {
+    name: "by_words",
+    sql: candidates::BY_WORDS,
+    types: &["uuid", "text[]", "bigint", "float8", "uuid[]", "bigint", "bigint"],
+};
+
+/// The passages that may answer it.
+pub const CANDIDATES: Statement = Statement {
+    name: "candidates",
+    sql: candidates::CANDIDATES,
+    types: &["uuid", "text[]", "uuid[]", "uuid[]", "text", "halfvec", "bigint", "bigint"],
+};
 
 impl Statement {
     /// `prepare …`, as SQL.

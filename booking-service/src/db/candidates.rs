@@ -1,14 +1,12 @@
 //! What is searched: `passage`, `passage_term`, `passage_vector`, `word_variant`.
 
-use std::collections::{BTreeSet, HashMap};
-
 use pgvector::HalfVector;
-use sqlx::Row as _;
+use sqlx::{Row as _, postgres::PgRow};
 
 use super::TenantTx;
 use crate::{
     domain::{
-        ids::{ClinicId, DocumentId},
+        ids::{ClinicId, DocumentId, PassageId},
         knowledge::{
             Passage,
             ranking::{Candidate, Rarity},
@@ -138,12 +136,10 @@ pub async fn similar(
     Ok(similar.fetch_all(tx.conn()).await?)
 }
 
-/// The statement of [`candidates()`]: organisation, terms, passages, words a passage, documents, model, vector, how many of each kind, how
-/// many sketches are compared for each candidate, how many rows of terms are read.
+/// The statement of [`by_words()`]: organisation, terms, passages, words a passage, documents, how many passages, how many rows of terms are read.
 ///
-/// The score of words is BM25, with the usual constants; as floating point, because `numeric` takes five times as long. Of vectors, the signs
-/// alone are compared with all passages' (a bit a number, in the index), and what is near by them in full.
-pub const CANDIDATES: &str = "
+/// The score is BM25, with the usual constants; as floating point, because `numeric` takes five times as long.
+pub const BY_WORDS: &str = "
     with spread as materialized (
         select asked.term, h.passages, (sum(h.passages) over (order by h.passages, asked.term))::bigint as hits,
             ln(1 + ($3 - h.passages + 0.5::float8) / (h.passages + 0.5::float8)) as rarity
@@ -153,7 +149,7 @@ pub const CANDIDATES: &str = "
             where t.org_id = $1 and t.term = asked.term and ($5::uuid[] is null or t.document_id = any ($5))
         ) h
         where h.passages > 0
-    ), by_words as (
+    ), best as (
         select h.passage_id
         from spread s
         cross join lateral (
@@ -163,100 +159,116 @@ pub const CANDIDATES: &str = "
             where t.org_id = $1 and t.term = s.term and ($5::uuid[] is null or t.document_id = any ($5))
             offset 0
         ) h
-        where s.hits <= $10 or s.hits = s.passages
+        where s.hits <= $7 or s.hits = s.passages
         group by h.passage_id
         order by sum(h.score) desc, h.passage_id
-        limit $8
-    ), sketched as materialized (
-        select passage_id
-        from passage_vector
-        where org_id = $1 and model = $6 and ($5::uuid[] is null or document_id = any ($5))
-        order by sketch <~> (select binary_quantize($7)), passage_id
-        limit $8 * $9
-    ), by_vectors as (
-        select v.passage_id
-        from sketched s
-        cross join lateral (
-            select passage_id, vector <=> $7 as distance from passage_vector
-            where org_id = $1 and model = $6 and passage_id = s.passage_id
-            offset 0
-        ) v
-        order by v.distance, v.passage_id
-        limit $8
-    ), chosen as materialized (
-        select passage_id from by_words union select passage_id from by_vectors
+        limit $6
     )
-    select p.passage_id, p.document_id, p.heading, p.body, d.source_id, d.title, d.category, d.language,
-        v.similarity, t.terms, s.service_id, s.name as service_name, w.provider_id, w.name as provider_name,
-        (select array_agg(term order by term) from spread) as spread_terms,
-        (select array_agg(passages order by term) from spread) as spread_passages
-    from chosen c
-    -- Each by its key: the planner would rather read all of them.
-    cross join lateral (select * from passage where org_id = $1 and passage_id = c.passage_id offset 0) p
-    cross join lateral (select * from document where org_id = $1 and document_id = p.document_id offset 0) d
-    left join lateral (
-        select 1 - (vector <=> $7) as similarity from passage_vector
-        where org_id = $1 and model = $6 and passage_id = c.passage_id
-        offset 0
-    ) v on true
-    left join lateral (
-        select array_agg(term) as terms from passage_term where org_id = $1 and term = any ($2) and passage_id = c.passage_id
-    ) t on true
-    left join service s on s.org_id = $1 and s.service_id = d.service_id and s.archived_at is null
-    left join provider w on w.org_id = $1 and w.provider_id = d.provider_id and w.archived_at is null
+    select array(select passage_id from best) as best, array(select term from spread order by term) as terms,
+        array(select passages from spread order by term) as passages
 ";
 
-/// The passages that may answer, and how rare the question's terms are.
-pub async fn candidates(
+/// The passages that speak most of what the question speaks of, and how rare its terms are.
+pub async fn by_words(
     tx: &mut TenantTx,
     ground: &Ground,
     terms: &[String],
-    vector: Option<&[f32]>,
-) -> Result<(Vec<Candidate>, Rarity)> {
-    let rows = sqlx::query(CANDIDATES)
+) -> Result<(Vec<PassageId>, Rarity)> {
+    let row = sqlx::query(BY_WORDS)
         .bind(tx.org)
         .bind(terms)
         .bind(ground.passages)
         .bind(ground.words)
         .bind(&ground.documents)
+        .bind(MOST_CANDIDATES)
+        .bind(MOST_HITS)
+        .fetch_one(tx.conn())
+        .await?;
+    let (terms, passages): (Vec<String>, Vec<i64>) = (row.try_get("terms")?, row.try_get("passages")?);
+    let with = terms.into_iter().zip(passages).collect();
+    Ok((row.try_get("best")?, Rarity { passages: ground.passages, with }))
+}
+
+/// The statement of [`candidates()`]: organisation, terms, documents, passages, model, vector, how many of the nearest, how many sketches of each.
+///
+/// The signs alone are compared with all passages' (a bit for each number, in the index), and what is near by them in full (ADR 18).
+pub const CANDIDATES: &str = "
+    with sketched as materialized (
+        select passage_id
+        from passage_vector
+        where org_id = $1 and model = $5 and ($3::uuid[] is null or document_id = any ($3))
+        order by sketch <~> (select binary_quantize($6)), passage_id
+        limit $7 * $8
+    ), nearest as (
+        select v.passage_id
+        from sketched s
+        cross join lateral (
+            select passage_id, vector <=> $6 as distance from passage_vector
+            where org_id = $1 and model = $5 and passage_id = s.passage_id
+            offset 0
+        ) v
+        order by v.distance, v.passage_id
+        limit $7
+    ), chosen as materialized (
+        select passage_id from unnest($4::uuid[]) as best (passage_id) union select passage_id from nearest
+    )
+    select p.passage_id, p.document_id, p.heading, p.body, d.source_id, d.title, d.category, d.language,
+        v.similarity, t.terms, s.service_id, s.name as service_name, w.provider_id, w.name as provider_name
+    from chosen c
+    -- Each by its key: the planner would rather read all of them.
+    cross join lateral (select * from passage where org_id = $1 and passage_id = c.passage_id offset 0) p
+    cross join lateral (select * from document where org_id = $1 and document_id = p.document_id offset 0) d
+    left join lateral (
+        select 1 - (vector <=> $6) as similarity from passage_vector
+        where org_id = $1 and model = $5 and passage_id = c.passage_id
+        offset 0
+    ) v on true
+    cross join lateral (
+        select array_agg(term) as terms from passage_term where org_id = $1 and term = any ($2) and passage_id = c.passage_id
+    ) t
+    left join service s on s.org_id = $1 and s.service_id = d.service_id and s.archived_at is null
+    left join provider w on w.org_id = $1 and w.provider_id = d.provider_id and w.archived_at is null
+";
+
+/// The passages that may answer: those that were found by their words, and the nearest to the vector.
+pub async fn candidates(
+    tx: &mut TenantTx,
+    ground: &Ground,
+    terms: &[String],
+    by_words: &[PassageId],
+    vector: Option<&[f32]>,
+) -> Result<Vec<Candidate>> {
+    let rows = sqlx::query(CANDIDATES)
+        .bind(tx.org)
+        .bind(terms)
+        .bind(&ground.documents)
+        .bind(by_words)
         .bind(vector.and(ground.model.as_deref()))
         .bind(vector.map(HalfVector::from_f32_slice))
         .bind(MOST_CANDIDATES)
         .bind(SKETCHES)
-        .bind(MOST_HITS)
         .fetch_all(tx.conn())
         .await?;
-    let mut rarity = Rarity { passages: ground.passages, with: HashMap::new() };
-    let mut candidates = Vec::with_capacity(rows.len());
-    for row in rows {
-        if rarity.with.is_empty() {
-            let terms: Option<Vec<String>> = row.try_get("spread_terms")?;
-            let passages: Option<Vec<i64>> = row.try_get("spread_passages")?;
-            rarity.with = terms.unwrap_or_default().into_iter().zip(passages.unwrap_or_default()).collect();
-        }
-        let name = |column| row.try_get::<Option<String>, _>(column);
-        let service = row.try_get::<Option<_>, _>("service_id")?.zip(name("service_name")?);
-        let provider = row.try_get::<Option<_>, _>("provider_id")?.zip(name("provider_name")?);
-        candidates.push(Candidate {
-            similarity: row.try_get("similarity")?,
-            terms: row
-                .try_get::<Option<Vec<String>>, _>("terms")?
-                .unwrap_or_default()
-                .into_iter()
-                .collect::<BTreeSet<_>>(),
-            passage: Passage {
-                id: row.try_get("passage_id")?,
-                document: row.try_get("document_id")?,
-                source: row.try_get("source_id")?,
-                title: row.try_get("title")?,
-                category: row.try_get("category")?,
-                language: row.try_get("language")?,
-                heading: row.try_get("heading")?,
-                body: row.try_get("body")?,
-                service,
-                provider,
-            },
-        });
-    }
-    Ok((candidates, rarity))
+    rows.iter().map(candidate).collect()
+}
+
+fn candidate(row: &PgRow) -> Result<Candidate> {
+    let name = |column| row.try_get::<Option<String>, _>(column);
+    let terms: Option<Vec<String>> = row.try_get("terms")?;
+    Ok(Candidate {
+        similarity: row.try_get("similarity")?,
+        terms: terms.unwrap_or_default().into_iter().collect(),
+        passage: Passage {
+            id: row.try_get("passage_id")?,
+            document: row.try_get("document_id")?,
+            source: row.try_get("source_id")?,
+            title: row.try_get("title")?,
+            category: row.try_get("category")?,
+            language: row.try_get("language")?,
+            heading: row.try_get("heading")?,
+            body: row.try_get("body")?,
+            service: row.try_get::<Option<_>, _>("service_id")?.zip(name("service_name")?),
+            provider: row.try_get::<Option<_>, _>("provider_id")?.zip(name("provider_name")?),
+        },
+    })
 }

@@ -1,7 +1,5 @@
 //! Answers a question out of the documents, or says that they do not tell.
 
-use std::sync::Arc;
-
 use crate::{
     app::App,
     caller::Caller,
@@ -73,16 +71,7 @@ pub async fn search_knowledge(app: &App, caller: &Caller, command: SearchKnowled
     let Some(ground) = candidates::ground(&mut tx, place, category.as_deref()).await? else {
         return Ok(Knowledge::Says(Vec::new(), Ranking::Words));
     };
-    drop(tx);
-    // It may be a server that is asked: no connection to the database waits for it.
-    let vector = match &ground.model {
-        Some(model) => app.embedding.question(model, &question).await,
-        None => None,
-    };
-    let ranking = if vector.is_some() { Ranking::Both } else { Ranking::Words };
-    let mut tx = app.db.tenant_tx(caller).await?;
-    let (asked, rarity, candidates) = look(&mut tx, &ground, &question, vector).await?;
-    drop(tx);
+    let Sight { asked, rarity, candidates, ranking } = look(app, caller, tx, &ground, &question).await?;
     app.metrics.knowledge.searched(ranking);
     let ranked = rank(ranking, &asked, &rarity, candidates);
     let answering = ranked.into_iter().take_while(|(_, score)| *score >= THRESHOLD).take(limit);
@@ -109,43 +98,69 @@ pub async fn features(app: &App, caller: &Caller, question: &str) -> Result<Vec<
     let Some(ground) = candidates::ground(&mut tx, Place::Anywhere, None).await? else {
         return Ok(Vec::new());
     };
-    let vector = match &ground.model {
-        Some(model) => app.embedding.question(model, question).await,
-        None => None,
-    };
-    let (asked, rarity, candidates) = look(&mut tx, &ground, question, vector).await?;
+    let Sight { asked, rarity, candidates, .. } = look(app, caller, tx, &ground, question).await?;
     let of = |candidate: Candidate| (candidate.passage.clone(), Features::of(&asked, &rarity, &candidate));
     Ok(candidates.into_iter().map(of).collect())
 }
 
-/// The passages that may answer, by their words, those that were nearly theirs among them, and by what they mean.
+/// What is seen of the passages before they are ranked.
+struct Sight {
+    asked: Question,
+    rarity: Rarity,
+    candidates: Vec<Candidate>,
+    ranking: Ranking,
+}
+
+/// The passages that may answer, by their words and by what they mean.
 async fn look(
-    tx: &mut TenantTx,
+    app: &App,
+    caller: &Caller,
+    mut tx: TenantTx,
     ground: &Ground,
     question: &str,
-    vector: Option<Arc<Vec<f32>>>,
-) -> Result<(Question, Rarity, Vec<Candidate>)> {
+) -> Result<Sight> {
+    let meant = async {
+        Ok(match &ground.model {
+            Some(model) => app.embedding.question(model, question).await,
+            None => None,
+        })
+    };
+    let spoken = async {
+        let asked = understood(&mut tx, ground, question).await?;
+        let terms = asked.terms();
+        let (by_words, rarity) = candidates::by_words(&mut tx, ground, &terms).await?;
+        // It may be a server that is asked for the vector: no connection to the database waits for it.
+        drop(tx);
+        Ok::<_, Error>((asked, terms, by_words, rarity))
+    };
+    let (vector, (asked, terms, by_words, rarity)) = futures::try_join!(meant, spoken)?;
+    let mut tx = app.db.tenant_tx(caller).await?;
+    let near = vector.as_ref().map(|vector| vector.as_slice());
+    let candidates = candidates::candidates(&mut tx, ground, &terms, &by_words, near).await?;
+    let ranking = if vector.is_some() { Ranking::Both } else { Ranking::Words };
+    Ok(Sight { asked, rarity, candidates, ranking })
+}
+
+/// What the question speaks of, also where a word is nearly one of the documents'.
+async fn understood(tx: &mut TenantTx, ground: &Ground, question: &str) -> Result<Question> {
     let mut asked = Question::read(question, &ground.languages);
     asked.asked.truncate(MOST_TERMS);
     let words: Vec<String> = asked.words().filter(|word| !variants(word).is_empty()).cloned().collect();
-    let unknown = if words.is_empty() {
-        Vec::new()
-    } else {
-        candidates::unknown(tx, &words, ground.documents.as_deref()).await?
-    };
-    if !unknown.is_empty() {
-        let looked_for: Vec<String> = unknown.iter().flat_map(|word| variants(word)).collect();
-        let similar = candidates::similar(tx, &looked_for, ground.documents.as_deref()).await?;
-        for word in &unknown {
-            for meant in similar.iter().filter(|meant| is_nearly(word, meant)) {
-                asked.also(word, meant);
-            }
+    if words.is_empty() {
+        return Ok(asked);
+    }
+    let unknown = candidates::unknown(tx, &words, ground.documents.as_deref()).await?;
+    if unknown.is_empty() {
+        return Ok(asked);
+    }
+    let looked_for: Vec<String> = unknown.iter().flat_map(|word| variants(word)).collect();
+    let similar = candidates::similar(tx, &looked_for, ground.documents.as_deref()).await?;
+    for word in &unknown {
+        for meant in similar.iter().filter(|meant| is_nearly(word, meant)) {
+            asked.also(word, meant);
         }
     }
-    let (candidates, rarity) =
-        candidates::candidates(tx, ground, &asked.terms(), vector.as_ref().map(|vector| vector.as_slice()))
-            .await?;
-    Ok((asked, rarity, candidates))
+    Ok(asked)
 }
 
 /// Where what is found has to count: at the clinic that was named, else at the only one. Of several, a caller on the telephone means one, and hears nothing

@@ -52,9 +52,9 @@ impl Ranking {
     /// What counts for it.
     pub fn weights(self) -> Weights {
         match self {
-            Self::Both => Weights { base: -5.76, similarity: 9.88, covered: 7.48, missing: -5.47 },
-            Self::Words => Weights { base: -3.68, similarity: 0.0, covered: 9.92, missing: -3.93 },
-            Self::Vectors => Weights { base: -7.20, similarity: 15.38, covered: 0.0, missing: 0.0 },
+            Self::Both => Weights { base: -5.60, similarity: 9.55, covered: 8.76, missing: -5.89 },
+            Self::Words => Weights { base: -4.17, similarity: 0.0, covered: 11.17, missing: -3.99 },
+            Self::Vectors => Weights { base: -7.05, similarity: 14.97, covered: 0.0, missing: 0.0 },
         }
     }
 }

@@ -37,6 +37,9 @@ const PASSAGES: usize = 500;
 /// Beside the large one.
 const ORGANISATIONS: usize = 99;
 
+/// As many as this are asked.
+const QUESTIONS: usize = 3_000;
+
 /// What questions begin with, so that each is asked once: none is answered out of the cache of vectors.
 const BEGINNINGS: [&str; 8] = ["", "hi ", "um ", "hello ", "yes hi ", "please tell me ", "well ", "okay so "];
 
@@ -154,6 +157,7 @@ fn asked() -> Result<Vec<String>> {
     asked.sort_by_key(|question| {
         question.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(1_099_511_628_211) ^ u64::from(byte))
     });
+    asked.truncate(QUESTIONS);
     Ok(asked)
 }
 
