@@ -18,9 +18,6 @@ use crate::{
 /// So many passages are looked at by their words, and so many by their vectors.
 const MOST_CANDIDATES: i64 = 30;
 
-/// So many times as many are looked at by their sketches first: of the thirty nearest of 10,000, all but one in four hundred are among them.
-const SKETCHES: i64 = 7;
-
 /// Of the question's terms, the rarest are looked for that are in so many passages together, and the rarest of all in any case: what half of the
 /// passages have tells them apart by nothing.
 const MOST_HITS: i64 = 2_000;
@@ -189,25 +186,13 @@ pub async fn by_words(
     Ok((row.try_get("best")?, Rarity { passages: ground.passages, with }))
 }
 
-/// The statement of [`candidates()`]: organisation, terms, documents, passages, model, vector, how many of the nearest, how many sketches of each.
-///
-/// The signs alone are compared with all passages' (a bit for each number, in the index), and what is near by them in full (ADR 18).
+/// The statement of [`candidates()`]: organisation, terms, documents, passages, model, vector, how many of the nearest.
 pub const CANDIDATES: &str = "
-    with sketched as materialized (
+    with nearest as (
         select passage_id
         from passage_vector
         where org_id = $1 and model = $5 and ($3::uuid[] is null or document_id = any ($3))
-        order by sketch <~> (select binary_quantize($6)), passage_id
-        limit $7 * $8
-    ), nearest as (
-        select v.passage_id
-        from sketched s
-        cross join lateral (
-            select passage_id, vector <=> $6 as distance from passage_vector
-            where org_id = $1 and model = $5 and passage_id = s.passage_id
-            offset 0
-        ) v
-        order by v.distance, v.passage_id
+        order by vector <=> $6, passage_id
         limit $7
     ), chosen as materialized (
         select passage_id from unnest($4::uuid[]) as best (passage_id) union select passage_id from nearest
@@ -246,7 +231,6 @@ pub async fn candidates(
         .bind(vector.and(ground.model.as_deref()))
         .bind(vector.map(HalfVector::from_f32_slice))
         .bind(MOST_CANDIDATES)
-        .bind(SKETCHES)
         .fetch_all(tx.conn())
         .await?;
     rows.iter().map(candidate).collect()

@@ -21,6 +21,9 @@ const BACKGROUND: f64 = 0.3;
 /// As if there were so much more to every question: one rare word that fits says less than three.
 const UNSAID: f64 = 0.5;
 
+/// What stands under no heading is about nothing in particular.
+const NO_HEADING: f64 = 0.5;
+
 /// A passage with a lower score answers nothing. The weights are such that few questions get a higher one that no document answers.
 pub const THRESHOLD: f64 = 0.5;
 
@@ -46,15 +49,23 @@ pub struct Weights {
     pub covered: f64,
     /// For the part that is of something else.
     pub missing: f64,
+    /// For the part of its heading that is asked for.
+    pub about: f64,
 }
 
 impl Ranking {
     /// What counts for it.
     pub fn weights(self) -> Weights {
         match self {
-            Self::Both => Weights { base: -5.60, similarity: 9.55, covered: 8.76, missing: -5.89 },
-            Self::Words => Weights { base: -4.17, similarity: 0.0, covered: 11.17, missing: -3.99 },
-            Self::Vectors => Weights { base: -7.05, similarity: 14.97, covered: 0.0, missing: 0.0 },
+            Self::Both => {
+                Weights { base: -5.60, similarity: 9.55, covered: 8.76, missing: -5.89, about: 0.0 }
+            }
+            Self::Words => {
+                Weights { base: -4.17, similarity: 0.0, covered: 11.17, missing: -3.99, about: 0.0 }
+            }
+            Self::Vectors => {
+                Weights { base: -7.05, similarity: 14.97, covered: 0.0, missing: 0.0, about: 0.0 }
+            }
         }
     }
 }
@@ -194,6 +205,8 @@ pub struct Features {
     pub covered: f64,
     /// The part that is of something else.
     pub missing: f64,
+    /// The part of what its heading speaks of that is asked for.
+    pub about: f64,
 }
 
 impl Features {
@@ -225,15 +238,34 @@ impl Features {
             similarity: candidate.similarity.unwrap_or_default(),
             covered: part(covered),
             missing: part(missing),
+            about: about(question, &candidate.passage),
         }
     }
 
     /// From 0 to 1.
     pub fn score(self, weights: &Weights) -> f64 {
-        let Weights { base, similarity, covered, missing, .. } = weights;
-        let sum = base + similarity * self.similarity + covered * self.covered + missing * self.missing;
+        let Weights { base, similarity, covered, missing, about } = weights;
+        let spoken = covered * self.covered + missing * self.missing + about * self.about;
+        let sum = base + similarity * self.similarity + spoken;
         1.0 / (1.0 + (-sum).exp())
     }
+}
+
+/// The part of what a passage's heading speaks of that is asked for; where that is nothing that clinics are known to be asked for, one of its words is enough.
+fn about(question: &Question, passage: &Passage) -> f64 {
+    let asked: BTreeSet<&String> = question.asked.iter().flat_map(|asked| &asked.terms).collect();
+    let words = Words::of(&passage.language);
+    let stems = words.stems(&passage.heading);
+    let things = if passage.language == "en" { spoken_of(&stems) } else { BTreeSet::new() };
+    if things.is_empty() {
+        let mut telling = stems.iter().filter(|stem| !words.says_nothing(stem)).peekable();
+        return match telling.peek() {
+            None => NO_HEADING,
+            Some(_) => f64::from(u8::from(telling.any(|stem| asked.contains(stem)))),
+        };
+    }
+    let count = |things: usize| f64::from(u32::try_from(things).unwrap_or(u32::MAX));
+    count(things.iter().filter(|thing| asked.contains(thing)).count()) / count(things.len())
 }
 
 /// The candidates with their scores, the best first; of equal ones, the older first.
