@@ -135,7 +135,7 @@ async fn serve(config: config::Serve) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));
     tokio::spawn(read_keys_again_on_signal(app, config.keys));
-    server.run(stop).await
+    Box::pin(server.run(stop)).await
 }
 
 /// SIGHUP: the files that the settings name have changed. What cannot be read leaves the keys as they are.

@@ -26,6 +26,7 @@ mod identity;
 mod importing;
 mod knowledge;
 mod knowledge_in_calls;
+mod knowledge_kept;
 mod knowledge_plans;
 mod limits;
 mod members;

@@ -158,7 +158,7 @@ pub const BY_WORDS: Statement = Statement {
 pub const CANDIDATES: Statement = Statement {
     name: "candidates",
     sql: candidates::CANDIDATES,
-    types: &["uuid", "text[]", "uuid[]", "uuid[]", "text", "halfvec", "bigint"],
+    types: &["uuid", "text[]", "uuid[]", "text", "halfvec"],
 };
 
 impl Statement {

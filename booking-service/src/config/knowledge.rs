@@ -32,6 +32,10 @@ pub struct KnowledgeSettings {
     /// How many organisations' documents this copy of the service prepares at the same time; 0: it leaves that to others.
     #[arg(long, env = "BOOKING_KNOWLEDGE_WORKERS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=32))]
     pub knowledge_workers: u16,
+    /// How many megabytes of passages' vectors are kept in memory, of the organisations that were asked last; 10,000 passages of the local model are
+    /// 15. What is not kept is read again for each question.
+    #[arg(long, env = "BOOKING_KNOWLEDGE_MEMORY", default_value_t = 64)]
+    pub knowledge_memory: u16,
 }
 
 impl KnowledgeSettings {

@@ -12,11 +12,12 @@ use crate::{
             ranking::{Candidate, Rarity},
         },
     },
+    embedding::nearest::Vectors,
     error::Result,
 };
 
 /// So many passages are looked at by their words, and so many by their vectors.
-const MOST_CANDIDATES: i64 = 30;
+pub const MOST_CANDIDATES: u8 = 30;
 
 /// Of the question's terms, the rarest are looked for that are in so many passages together, and the rarest of all in any case: what half of the
 /// passages have tells them apart by nothing.
@@ -46,18 +47,21 @@ pub struct Ground {
     pub words: f64,
     /// What they are written in.
     pub languages: Vec<String>,
+    /// Another one, whenever other passages are searched in the organisation.
+    pub state: i64,
 }
 
 /// The statement of [`ground()`]: organisation, clinic, category, clinics within reach, whether nothing counts but what counts at all clinics.
 pub const GROUND: &str = "
-    select k.model, d.passages, d.words, d.languages, case when d.others > 0 then d.documents end as documents
+    select k.model, d.passages, d.words, d.languages, case when d.others > 0 then d.documents end as documents, d.state
     from knowledge k
     cross join lateral (
         select sum(passages) filter (where counts)::bigint as passages, sum(words) filter (where counts)::bigint as words,
             array_agg(distinct language) filter (where counts) as languages, array_agg(document_id) filter (where counts) as documents,
-            count(*) filter (where not counts) as others
+            count(*) filter (where not counts) as others,
+            bit_xor(hash_record_extended(row(document_id, version, is_ready), 0)) as state
         from (
-            select document_id, passages, words, language,
+            select document_id, passages, words, language, version, state = 'ready' as is_ready,
                 ($2::uuid is null or clinic_id is null or clinic_id = $2) and ($3::text is null or category is not distinct from $3)
                     and ($4::uuid[] is null or clinic_id is null or clinic_id = any ($4))
                     and (clinic_id is null or not $5 and not exists (
@@ -92,6 +96,7 @@ pub async fn ground(tx: &mut TenantTx, at: Place, category: Option<&str>) -> Res
         passages,
         words: words.max(1.0),
         languages: row.try_get("languages")?,
+        state: row.try_get("state")?,
     }))
 }
 
@@ -177,7 +182,7 @@ pub async fn by_words(
         .bind(ground.passages)
         .bind(ground.words)
         .bind(&ground.documents)
-        .bind(MOST_CANDIDATES)
+        .bind(i64::from(MOST_CANDIDATES))
         .bind(MOST_HITS)
         .fetch_one(tx.conn())
         .await?;
@@ -186,26 +191,30 @@ pub async fn by_words(
     Ok((row.try_get("best")?, Rarity { passages: ground.passages, with }))
 }
 
-/// The statement of [`candidates()`]: organisation, terms, documents, passages, model, vector, how many of the nearest.
-pub const CANDIDATES: &str = "
-    with nearest as (
-        select passage_id
-        from passage_vector
-        where org_id = $1 and model = $5 and ($3::uuid[] is null or document_id = any ($3))
-        order by vector <=> $6, passage_id
-        limit $7
-    ), chosen as materialized (
-        select passage_id from unnest($4::uuid[]) as best (passage_id) union select passage_id from nearest
+/// All vectors of a model's, each with its passage and the document that is of.
+pub async fn vectors(tx: &mut TenantTx, model: &str) -> Result<Vectors> {
+    let rows: Vec<(PassageId, DocumentId, HalfVector)> = sqlx::query_as(
+        "select passage_id, document_id, vector from passage_vector where org_id = $1 and model = $2",
     )
+    .bind(tx.org)
+    .bind(model)
+    .fetch_all(tx.conn())
+    .await?;
+    let numbers = |vector: HalfVector| vector.as_slice().iter().map(|number| number.to_f32()).collect();
+    Ok(Vectors::new(rows.into_iter().map(|(passage, document, vector)| (passage, document, numbers(vector)))))
+}
+
+/// The statement of [`candidates()`]: organisation, terms, passages, model, vector.
+pub const CANDIDATES: &str = "
     select p.passage_id, p.document_id, p.heading, p.body, d.source_id, d.title, d.category, d.language,
         v.similarity, t.terms, s.service_id, s.name as service_name, w.provider_id, w.name as provider_name
-    from chosen c
+    from unnest($3::uuid[]) as c (passage_id)
     -- Each by its key: the planner would rather read all of them.
     cross join lateral (select * from passage where org_id = $1 and passage_id = c.passage_id offset 0) p
     cross join lateral (select * from document where org_id = $1 and document_id = p.document_id offset 0) d
     left join lateral (
-        select 1 - (vector <=> $6) as similarity from passage_vector
-        where org_id = $1 and model = $5 and passage_id = c.passage_id
+        select 1 - (vector <=> $5) as similarity from passage_vector
+        where org_id = $1 and model = $4 and passage_id = c.passage_id
         offset 0
     ) v on true
     cross join lateral (
@@ -215,22 +224,20 @@ pub const CANDIDATES: &str = "
     left join provider w on w.org_id = $1 and w.provider_id = d.provider_id and w.archived_at is null
 ";
 
-/// The passages that may answer: those that were found by their words, and the nearest to the vector.
+/// These passages, and what is known of how they answer.
 pub async fn candidates(
     tx: &mut TenantTx,
     ground: &Ground,
     terms: &[String],
-    by_words: &[PassageId],
+    passages: &[PassageId],
     vector: Option<&[f32]>,
 ) -> Result<Vec<Candidate>> {
     let rows = sqlx::query(CANDIDATES)
         .bind(tx.org)
         .bind(terms)
-        .bind(&ground.documents)
-        .bind(by_words)
+        .bind(passages)
         .bind(vector.and(ground.model.as_deref()))
         .bind(vector.map(HalfVector::from_f32_slice))
-        .bind(MOST_CANDIDATES)
         .fetch_all(tx.conn())
         .await?;
     rows.iter().map(candidate).collect()

@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod local;
+pub mod nearest;
 
 use std::{
     fmt::Debug,
@@ -48,6 +49,8 @@ pub struct Embedding {
     /// The first embeds; the others serve what they embedded, until that is embedded anew.
     embedders: Arc<[Arc<dyn Embedder>]>,
     remembered: Cache<(String, String), Arc<Vec<f32>>>,
+    /// What questions are compared with.
+    pub kept: nearest::Kept,
     knock: mpsc::Sender<OrgId>,
     /// The indexer's end, until it takes it.
     door: Arc<Mutex<Option<mpsc::Receiver<OrgId>>>>,
@@ -81,6 +84,7 @@ impl Embedding {
             settings: Arc::new(settings.clone()),
             embedders: embedders.into(),
             remembered: Cache::new(MOST_REMEMBERED),
+            kept: nearest::Kept::at_most(u64::from(settings.knowledge_memory) << 20),
             knock,
             door: Arc::new(Mutex::new(Some(door))),
         }

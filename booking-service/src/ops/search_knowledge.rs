@@ -5,7 +5,7 @@ use crate::{
     caller::Caller,
     db::{
         TenantTx,
-        candidates::{self, Ground, Place},
+        candidates::{self, Ground, MOST_CANDIDATES, Place},
         clinics,
     },
     domain::{
@@ -129,14 +129,26 @@ async fn look(
         let asked = understood(&mut tx, ground, question).await?;
         let terms = asked.terms();
         let (by_words, rarity) = candidates::by_words(&mut tx, ground, &terms).await?;
+        let vectors = match &ground.model {
+            Some(model) if app.embedding.of(model).is_some() => {
+                let which = (caller.org, model.clone(), ground.state);
+                Some(app.embedding.kept.get(which, candidates::vectors(&mut tx, model)).await?)
+            }
+            _ => None,
+        };
         // It may be a server that is asked for the vector: no connection to the database waits for it.
         drop(tx);
-        Ok::<_, Error>((asked, terms, by_words, rarity))
+        Ok::<_, Error>((asked, terms, by_words, rarity, vectors))
     };
-    let (vector, (asked, terms, by_words, rarity)) = futures::try_join!(meant, spoken)?;
+    let (vector, (asked, terms, mut chosen, rarity, vectors)) = futures::try_join!(meant, spoken)?;
+    let vector = vector.as_ref().map(|vector| vector.as_slice());
+    if let (Some(vector), Some(vectors)) = (vector, vectors) {
+        chosen.extend(vectors.nearest(vector, ground.documents.as_deref(), MOST_CANDIDATES.into()));
+        chosen.sort_unstable();
+        chosen.dedup();
+    }
     let mut tx = app.db.tenant_tx(caller).await?;
-    let near = vector.as_ref().map(|vector| vector.as_slice());
-    let candidates = candidates::candidates(&mut tx, ground, &terms, &by_words, near).await?;
+    let candidates = candidates::candidates(&mut tx, ground, &terms, &chosen, vector).await?;
     let ranking = if vector.is_some() { Ranking::Both } else { Ranking::Words };
     Ok(Sight { asked, rarity, candidates, ranking })
 }
