@@ -58,13 +58,13 @@ impl Ranking {
     pub fn weights(self) -> Weights {
         match self {
             Self::Both => {
-                Weights { base: -5.60, similarity: 9.55, covered: 8.76, missing: -5.89, about: 0.0 }
+                Weights { base: -6.47, similarity: 8.27, covered: 7.05, missing: -7.18, about: 3.40 }
             }
             Self::Words => {
-                Weights { base: -4.17, similarity: 0.0, covered: 11.17, missing: -3.99, about: 0.0 }
+                Weights { base: -5.06, similarity: 0.0, covered: 9.04, missing: -5.86, about: 3.83 }
             }
             Self::Vectors => {
-                Weights { base: -7.05, similarity: 14.97, covered: 0.0, missing: 0.0, about: 0.0 }
+                Weights { base: -6.90, similarity: 14.83, covered: 0.0, missing: 0.0, about: 0.0 }
             }
         }
     }
