@@ -151,13 +151,18 @@ pub fn terms(title: &str, cut: &Cut, language: &str) -> (BTreeMap<String, i32>, 
     let words = Words::of(language);
     let stems = words.stems(&format!("{title}. {}. {}", cut.heading, cut.body));
     let mut terms = BTreeMap::new();
-    let concepts = if language == "en" { spoken_of(&stems) } else { BTreeSet::new() };
+    let concepts = known(&stems, language);
     let kept: Vec<String> = stems.into_iter().filter(|stem| !words.says_nothing(stem)).collect();
     let length = i32::try_from(kept.len()).unwrap_or(i32::MAX);
     for term in kept.into_iter().chain(concepts) {
         *terms.entry(term).or_default() += 1;
     }
     (terms, length)
+}
+
+/// The concepts that a text speaks of: English ones alone are known.
+fn known(stems: &[String], language: &str) -> BTreeSet<String> {
+    if language == "en" { spoken_of(stems) } else { BTreeSet::new() }
 }
 
 /// How rare terms are among the passages.
@@ -256,7 +261,7 @@ fn about(question: &Question, passage: &Passage) -> f64 {
     let asked: BTreeSet<&String> = question.asked.iter().flat_map(|asked| &asked.terms).collect();
     let words = Words::of(&passage.language);
     let stems = words.stems(&passage.heading);
-    let things = if passage.language == "en" { spoken_of(&stems) } else { BTreeSet::new() };
+    let things = known(&stems, &passage.language);
     if things.is_empty() {
         let mut telling = stems.iter().filter(|stem| !words.says_nothing(stem)).peekable();
         return match telling.peek() {
