@@ -56,13 +56,11 @@ async fn a_search_reads_what_it_weighs_once_and_what_it_chose_by_its_key() {
     run(&mut service, CANDIDATES.prepare()).await;
     let terms = "'{half,tenth,rare}'";
     let by_words = plan(&mut service, BY_WORDS, &[ORG, terms, "4000", "20", "null", "30", "2000"]).await;
-    let vector = format!("'[{}]'", ["0.125"; 64].join(","));
     let some: Vec<String> = (0..30).map(|number| format!("0e{number:030x}")).collect();
     let some = format!("'{{{}}}'", some.join(","));
-    let asked = [ORG, terms, &some, "'model@64'", &vector];
-    let candidates = plan(&mut service, CANDIDATES, &asked).await;
+    let candidates = plan(&mut service, CANDIDATES, &[ORG, terms, &some]).await;
     assert_eq!(candidates["Actual Rows"].as_f64(), Some(30.0), "{candidates:#}");
-    // The hits, and the vectors, each through a few steps, and little for each candidate.
+    // The hits, through a few steps, and little for each candidate.
     for plan in [&by_words, &candidates] {
         let read: f64 = nodes(plan).into_iter().map(read).sum();
         assert!(read < 6.0 * f64::from(PASSAGES), "{read} rows: {plan:#}");

@@ -155,11 +155,8 @@ pub const BY_WORDS: Statement = Statement {
 };
 
 /// The passages that may answer it.
-pub const CANDIDATES: Statement = Statement {
-    name: "candidates",
-    sql: candidates::CANDIDATES,
-    types: &["uuid", "text[]", "uuid[]", "text", "halfvec"],
-};
+pub const CANDIDATES: Statement =
+    Statement { name: "candidates", sql: candidates::CANDIDATES, types: &["uuid", "text[]", "uuid[]"] };
 
 impl Statement {
     /// `prepare …`, as SQL.

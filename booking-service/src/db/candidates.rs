@@ -201,22 +201,19 @@ pub async fn vectors(tx: &mut TenantTx, model: &str) -> Result<Vectors> {
     .fetch_all(tx.conn())
     .await?;
     let numbers = |vector: HalfVector| vector.as_slice().iter().map(|number| number.to_f32()).collect();
-    Ok(Vectors::new(rows.into_iter().map(|(passage, document, vector)| (passage, document, numbers(vector)))))
+    Ok(Vectors::new(
+        rows.into_iter().map(|(passage, document, vector)| (passage, document, numbers(vector))).collect(),
+    ))
 }
 
-/// The statement of [`candidates()`]: organisation, terms, passages, model, vector.
+/// The statement of [`candidates()`]: organisation, terms, passages.
 pub const CANDIDATES: &str = "
     select p.passage_id, p.document_id, p.heading, p.body, d.source_id, d.title, d.category, d.language,
-        v.similarity, t.terms, s.service_id, s.name as service_name, w.provider_id, w.name as provider_name
+        t.terms, s.service_id, s.name as service_name, w.provider_id, w.name as provider_name
     from unnest($3::uuid[]) as c (passage_id)
     -- Each by its key: the planner would rather read all of them.
     cross join lateral (select * from passage where org_id = $1 and passage_id = c.passage_id offset 0) p
     cross join lateral (select * from document where org_id = $1 and document_id = p.document_id offset 0) d
-    left join lateral (
-        select 1 - (vector <=> $5) as similarity from passage_vector
-        where org_id = $1 and model = $4 and passage_id = c.passage_id
-        offset 0
-    ) v on true
     cross join lateral (
         select array_agg(term) as terms from passage_term where org_id = $1 and term = any ($2) and passage_id = c.passage_id
     ) t
@@ -224,22 +221,13 @@ pub const CANDIDATES: &str = "
     left join provider w on w.org_id = $1 and w.provider_id = d.provider_id and w.archived_at is null
 ";
 
-/// These passages, and what is known of how they answer.
+/// These passages, and which of the question's terms each has.
 pub async fn candidates(
     tx: &mut TenantTx,
-    ground: &Ground,
     terms: &[String],
     passages: &[PassageId],
-    vector: Option<&[f32]>,
 ) -> Result<Vec<Candidate>> {
-    let rows = sqlx::query(CANDIDATES)
-        .bind(tx.org)
-        .bind(terms)
-        .bind(passages)
-        .bind(vector.and(ground.model.as_deref()))
-        .bind(vector.map(HalfVector::from_f32_slice))
-        .fetch_all(tx.conn())
-        .await?;
+    let rows = sqlx::query(CANDIDATES).bind(tx.org).bind(terms).bind(passages).fetch_all(tx.conn()).await?;
     rows.iter().map(candidate).collect()
 }
 
@@ -247,7 +235,7 @@ fn candidate(row: &PgRow) -> Result<Candidate> {
     let name = |column| row.try_get::<Option<String>, _>(column);
     let terms: Option<Vec<String>> = row.try_get("terms")?;
     Ok(Candidate {
-        similarity: row.try_get("similarity")?,
+        similarity: None,
         terms: terms.unwrap_or_default().into_iter().collect(),
         passage: Passage {
             id: row.try_get("passage_id")?,

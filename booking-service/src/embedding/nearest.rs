@@ -15,8 +15,9 @@ const LANES: usize = 16;
 
 /// The vectors of one model and one organisation, at one time.
 pub struct Vectors {
+    /// By their ids.
     passages: Vec<(PassageId, DocumentId)>,
-    /// One vector after the other.
+    /// One vector after the other, in the same order.
     numbers: Vec<f32>,
 }
 
@@ -28,7 +29,8 @@ impl fmt::Debug for Vectors {
 
 impl Vectors {
     /// From passages and their vectors, which are of one model.
-    pub fn new(vectors: impl IntoIterator<Item = (PassageId, DocumentId, Vec<f32>)>) -> Self {
+    pub fn new(mut vectors: Vec<(PassageId, DocumentId, Vec<f32>)>) -> Self {
+        vectors.sort_unstable_by_key(|(passage, ..)| *passage);
         let mut these = Self { passages: Vec::new(), numbers: Vec::new() };
         for (passage, document, vector) in vectors {
             these.passages.push((passage, document));
@@ -59,6 +61,12 @@ impl Vectors {
         }
         near.sort_unstable_by(nearer);
         near.into_iter().map(|(_, passage)| passage).collect()
+    }
+
+    /// The cosine between this vector and a passage's; `None`: that has none.
+    pub fn similarity(&self, to: &[f32], passage: PassageId) -> Option<f64> {
+        let place = self.passages.binary_search_by_key(&passage, |(passage, _)| *passage).ok()?;
+        self.numbers.chunks_exact(to.len().max(1)).nth(place).map(|vector| product(vector, to).into())
     }
 
     /// About how much memory they take.
@@ -137,13 +145,15 @@ mod tests {
                 .map(|(passage, _, vector)| (vector.iter().zip(&to).map(|(a, b)| a * b).sum(), *passage))
                 .collect();
             expected.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
-            let found = Vectors::new(all.clone()).nearest(&to, counting, most);
+            let vectors = Vectors::new(all.clone());
+            let found = vectors.nearest(&to, counting, most);
             prop_assert_eq!(found.len(), expected.len().min(most));
             // Sums in another order differ by a rounding: by their values they are the same.
             for (found, (expected, _)) in found.iter().zip(&expected) {
                 let vector = &all.iter().find(|(passage, ..)| passage == found).unwrap().2;
                 let product: f32 = vector.iter().zip(&to).map(|(a, b)| a * b).sum();
                 prop_assert!((product - expected).abs() < 1e-4);
+                prop_assert!((vectors.similarity(&to, *found).unwrap() - f64::from(product)).abs() < 1e-4);
             }
         }
     }

@@ -14,7 +14,8 @@ use crate::{
         knowledge::{
             Passage, answer,
             guard::{self, Guard},
-            ranking::{Candidate, Features, Question, Ranking, Rarity, THRESHOLD, rank},
+            question::Question,
+            ranking::{Candidate, Features, Ranking, Rarity, THRESHOLD, rank},
             words::{is_nearly, variants},
         },
     },
@@ -141,15 +142,19 @@ async fn look(
         Ok::<_, Error>((asked, terms, by_words, rarity, vectors))
     };
     let (vector, (asked, terms, mut chosen, rarity, vectors)) = futures::try_join!(meant, spoken)?;
-    let vector = vector.as_ref().map(|vector| vector.as_slice());
-    if let (Some(vector), Some(vectors)) = (vector, vectors) {
+    let meant = vector.as_ref().zip(vectors.as_ref());
+    if let Some((vector, vectors)) = meant {
         chosen.extend(vectors.nearest(vector, ground.documents.as_deref(), MOST_CANDIDATES.into()));
         chosen.sort_unstable();
         chosen.dedup();
     }
     let mut tx = app.db.tenant_tx(caller).await?;
-    let candidates = candidates::candidates(&mut tx, ground, &terms, &chosen, vector).await?;
-    let ranking = if vector.is_some() { Ranking::Both } else { Ranking::Words };
+    let mut candidates = candidates::candidates(&mut tx, &terms, &chosen).await?;
+    for candidate in &mut candidates {
+        candidate.similarity =
+            meant.and_then(|(vector, vectors)| vectors.similarity(vector, candidate.passage.id));
+    }
+    let ranking = if meant.is_some() { Ranking::Both } else { Ranking::Words };
     Ok(Sight { asked, rarity, candidates, ranking })
 }
 

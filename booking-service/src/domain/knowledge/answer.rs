@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{cutting::sentences, ranking::Question, words::Words};
+use super::{cutting::sentences, question::Question, words::Words};
 
 /// A passage that is no longer than this, in characters, is said as it is.
 const LONGEST_SAID: usize = 320;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
+    ops::Range,
     sync::LazyLock,
 };
 
@@ -12,7 +13,7 @@ const LEXICON: &str = include_str!("concepts.txt");
 
 /// The version of the lexicon, and of how texts are read and cut: a document that was prepared by another one is prepared again when it is put
 /// again.
-pub const ANALYSIS: u8 = 2;
+pub const ANALYSIS: u8 = 3;
 
 /// What a concept's name among the terms begins with: no word does.
 const MARK: char = '~';
@@ -56,10 +57,10 @@ pub fn spoken_of(stems: &[String]) -> BTreeSet<String> {
     found.flatten().cloned().collect()
 }
 
-/// The longest phrases of a question that mean a concept, each with the concepts that it may mean; and the stems that are in none of them.
-pub fn phrases(stems: &[String]) -> (Vec<Vec<String>>, Vec<String>) {
+/// The longest phrases of a question that mean a concept: the concepts that each may mean, and where it stands.
+pub fn phrases(stems: &[String]) -> Vec<(&'static [String], Range<usize>)> {
     let mut is_read = vec![false; stems.len()];
-    let mut found: Vec<Vec<String>> = Vec::new();
+    let mut found = Vec::new();
     for length in (1..=KNOWN.longest).rev() {
         for start in 0..(stems.len() + 1).saturating_sub(length) {
             let span = start..start + length;
@@ -67,15 +68,12 @@ pub fn phrases(stems: &[String]) -> (Vec<Vec<String>>, Vec<String>) {
                 continue;
             }
             if let Some(concepts) = KNOWN.phrases.get(&stems[span.clone()]) {
-                is_read[span].fill(true);
-                if !found.contains(concepts) {
-                    found.push(concepts.clone());
-                }
+                is_read[span.clone()].fill(true);
+                found.push((concepts.as_slice(), span));
             }
         }
     }
-    let rest = stems.iter().zip(is_read).filter(|(_, is_read)| !is_read).map(|(stem, _)| stem.clone());
-    (found, rest.collect())
+    found
 }
 
 /// Whether these concepts are mostly said beside what is asked for: "my wife", "this morning".
@@ -94,26 +92,22 @@ mod tests {
     #[test]
     fn the_same_thing_has_one_name_whatever_it_is_called() {
         let parking = spoken_of(&stems("There is a small garage."));
-        assert!(
-            phrases(&stems("Where is the car park?"))
-                .0
-                .iter()
-                .any(|may_mean| may_mean.iter().any(|c| parking.contains(c)))
-        );
+        let asked = stems("Where is the car park?");
+        assert!(phrases(&asked).iter().any(|(may_mean, _)| may_mean.iter().any(|c| parking.contains(c))));
     }
 
     #[test]
     fn what_is_said_beside_a_question_is_no_subject_of_it() {
-        let (found, _) = phrases(&stems("my wife wants to know whether you take medicare"));
-        let background: Vec<bool> = found.iter().map(|concepts| are_background(concepts)).collect();
-        assert_eq!((found.len(), background), (2, vec![true, false]), "{found:?}");
+        let asked = stems("my wife wants to know whether you take medicare");
+        let mut found = phrases(&asked);
+        found.sort_by_key(|(_, span)| span.start);
+        let background: Vec<bool> = found.iter().map(|(concepts, _)| are_background(concepts)).collect();
+        assert_eq!(background, [true, false], "{found:?}");
     }
 
     #[test]
     fn the_longest_phrase_counts() {
-        let (found, rest) = phrases(&stems("do you take blue cross"));
-        assert_eq!(found, [["~insurance"]]);
-        assert_eq!(rest, ["do", "you", "take"]);
-        assert!(phrases(&[]).0.is_empty());
+        assert_eq!(phrases(&stems("do you take blue cross")), [(&["~insurance".to_owned()][..], 3..5)]);
+        assert!(phrases(&[]).is_empty());
     }
 }

@@ -1,9 +1,11 @@
 //! What an organisation's clinics tell their callers: documents, and the passages that answer.
 
 pub mod answer;
+pub mod asking;
 pub mod concepts;
 pub mod cutting;
 pub mod guard;
+pub mod question;
 pub mod ranking;
 pub mod reading;
 pub mod words;

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     Passage,
-    concepts::{are_background, phrases, spoken_of},
+    concepts::spoken_of,
     cutting::Cut,
-    words::{Words, words},
+    question::{Asked, Kind, Question},
+    words::Words,
 };
 
 /// A word that a passage does not have, but others do, says less than one that it has.
@@ -15,8 +16,8 @@ const KNOWN_ELSEWHERE: f64 = 0.5;
 /// And a word that nobody has still less: it may be another one for what is there.
 const KNOWN_NOWHERE: f64 = 0.4;
 
-/// What is said beside what is asked for says less, too.
-const BACKGROUND: f64 = 0.3;
+/// What is told beside what is asked for says less, too.
+const BESIDE: f64 = 0.3;
 
 /// As if there were so much more to every question: one rare word that fits says less than three.
 const UNSAID: f64 = 0.5;
@@ -58,90 +59,14 @@ impl Ranking {
     pub fn weights(self) -> Weights {
         match self {
             Self::Both => {
-                Weights { base: -6.47, similarity: 8.27, covered: 7.05, missing: -7.18, about: 3.40 }
+                Weights { base: -7.44, similarity: 9.82, covered: 8.28, missing: -8.26, about: 3.78 }
             }
             Self::Words => {
-                Weights { base: -5.06, similarity: 0.0, covered: 9.04, missing: -5.86, about: 3.83 }
+                Weights { base: -5.66, similarity: 0.0, covered: 10.40, missing: -6.06, about: 4.14 }
             }
             Self::Vectors => {
-                Weights { base: -6.90, similarity: 14.83, covered: 0.0, missing: 0.0, about: 0.0 }
+                Weights { base: -7.93, similarity: 16.31, covered: 0.0, missing: 0.0, about: 0.0 }
             }
-        }
-    }
-}
-
-/// What kind of thing a question speaks of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Something that clinics are known to be asked for: a passage without it is about something else.
-    Subject,
-    /// Something that is known, and mostly said beside what is asked for.
-    Background,
-    /// Any other word.
-    Word,
-}
-
-/// One thing that a question speaks of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
-    /// The terms that mean it: one of them is enough.
-    pub terms: Vec<String>,
-    /// What kind of thing it is.
-    pub kind: Kind,
-}
-
-/// What a question speaks of.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Question {
-    /// Each thing once.
-    pub asked: Vec<Asked>,
-}
-
-impl Question {
-    /// Reads a question about documents in these languages.
-    pub fn read(text: &str, languages: &[String]) -> Self {
-        let languages: Vec<Words> = languages.iter().map(|language| Words::of(language)).collect();
-        let english = Words::of("en");
-        let spoken = words(text);
-        let stems: Vec<String> = spoken.iter().map(|word| english.stem(word)).collect();
-        let (concepts, rest) = phrases(&stems);
-        let mut asked: Vec<Asked> = concepts
-            .into_iter()
-            .map(|terms| Asked {
-                kind: if are_background(&terms) { Kind::Background } else { Kind::Subject },
-                terms,
-            })
-            .collect();
-        for (word, stem) in spoken.iter().zip(&stems) {
-            if !rest.contains(stem) || english.says_nothing(stem) || word.chars().count() < 2 {
-                continue;
-            }
-            let mut terms: Vec<String> = languages.iter().map(|words| words.stem(word)).collect();
-            terms.sort_unstable();
-            terms.dedup();
-            let asked_once = Asked { terms, kind: Kind::Word };
-            if !asked.contains(&asked_once) {
-                asked.push(asked_once);
-            }
-        }
-        Self { asked }
-    }
-
-    /// All of its terms.
-    pub fn terms(&self) -> Vec<String> {
-        let terms: BTreeSet<&String> = self.asked.iter().flat_map(|asked| &asked.terms).collect();
-        terms.into_iter().cloned().collect()
-    }
-
-    /// The terms of words that are no concepts: they may be mistyped.
-    pub fn words(&self) -> impl Iterator<Item = &String> {
-        self.asked.iter().filter(|asked| asked.kind == Kind::Word).flat_map(|asked| &asked.terms)
-    }
-
-    /// A word that nobody has, and what it may have been meant to be.
-    pub fn also(&mut self, word: &str, meant: &str) {
-        for asked in self.asked.iter_mut().filter(|asked| asked.terms.iter().any(|term| term == word)) {
-            asked.terms.push(meant.to_owned());
         }
     }
 }
@@ -218,7 +143,7 @@ impl Features {
     /// Looks at a candidate.
     pub fn of(question: &Question, rarity: &Rarity, candidate: &Candidate) -> Self {
         let (mut covered, mut missing, mut all) = (0.0, 0.0, 0.0);
-        for Asked { terms, kind } in &question.asked {
+        for Asked { terms, kind, asks } in &question.asked {
             let rarest = terms.iter().map(|term| rarity.of(term)).fold(0.0, f64::max);
             let there = terms.iter().filter(|term| candidate.terms.contains(*term));
             if let Some(rarest_there) = there.map(|term| rarity.of(term)).reduce(f64::max) {
@@ -228,14 +153,16 @@ impl Features {
                 all += weight;
                 continue;
             }
+            let weight = rarest * if *asks { 1.0 } else { BESIDE };
             all += match kind {
-                Kind::Subject => rarest,
-                Kind::Background => BACKGROUND * rarest,
-                Kind::Word if terms.iter().any(|term| rarity.is_known(term)) => KNOWN_ELSEWHERE * rarest,
-                Kind::Word => KNOWN_NOWHERE * rarest,
+                _ if !asks => weight,
+                Kind::Subject => weight,
+                Kind::Background => BESIDE * weight,
+                Kind::Word if terms.iter().any(|term| rarity.is_known(term)) => KNOWN_ELSEWHERE * weight,
+                Kind::Word => KNOWN_NOWHERE * weight,
             };
             if *kind == Kind::Subject {
-                missing += rarest;
+                missing += weight;
             }
         }
         let part = |of: f64| of / (all + UNSAID);
@@ -258,7 +185,9 @@ impl Features {
 
 /// The part of what a passage's heading speaks of that is asked for; where that is nothing that clinics are known to be asked for, one of its words is enough.
 fn about(question: &Question, passage: &Passage) -> f64 {
-    let asked: BTreeSet<&String> = question.asked.iter().flat_map(|asked| &asked.terms).collect();
+    let counts = |asked: &&Asked| asked.asks || asked.kind != Kind::Background;
+    let asked: BTreeSet<&String> =
+        question.asked.iter().filter(counts).flat_map(|asked| &asked.terms).collect();
     let words = Words::of(&passage.language);
     let stems = words.stems(&passage.heading);
     let things = known(&stems, &passage.language);
@@ -292,4 +221,23 @@ pub fn rank(
         second.total_cmp(first).then(one.passage.id.cmp(&two.passage.id))
     });
     ranked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_thing_that_is_weighed_counts() {
+        let some = Features { similarity: 0.4, covered: 0.4, missing: 0.2, about: 0.5 };
+        let score = |features: Features| features.score(&Ranking::Both.weights());
+        for better in [
+            Features { similarity: 0.5, ..some },
+            Features { covered: 0.5, ..some },
+            Features { missing: 0.1, ..some },
+            Features { about: 1.0, ..some },
+        ] {
+            assert!(score(better) > score(some) + 0.05, "{better:?}");
+        }
+    }
 }
