@@ -59,13 +59,13 @@ impl Ranking {
     pub fn weights(self) -> Weights {
         match self {
             Self::Both => {
-                Weights { base: -7.44, similarity: 9.82, covered: 8.28, missing: -8.26, about: 3.78 }
+                Weights { base: -7.23, similarity: 9.38, covered: 8.19, missing: -8.66, about: 3.87 }
             }
             Self::Words => {
-                Weights { base: -5.66, similarity: 0.0, covered: 10.40, missing: -6.06, about: 4.14 }
+                Weights { base: -5.51, similarity: 0.0, covered: 10.26, missing: -6.79, about: 4.29 }
             }
             Self::Vectors => {
-                Weights { base: -7.93, similarity: 16.31, covered: 0.0, missing: 0.0, about: 0.0 }
+                Weights { base: -8.01, similarity: 16.47, covered: 0.0, missing: 0.0, about: 0.0 }
             }
         }
     }
