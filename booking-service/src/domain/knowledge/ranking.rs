@@ -59,10 +59,10 @@ impl Ranking {
     pub fn weights(self) -> Weights {
         match self {
             Self::Both => {
-                Weights { base: -7.23, similarity: 9.38, covered: 8.19, missing: -8.66, about: 3.87 }
+                Weights { base: -7.18, similarity: 9.41, covered: 8.18, missing: -8.83, about: 3.88 }
             }
             Self::Words => {
-                Weights { base: -5.51, similarity: 0.0, covered: 10.26, missing: -6.79, about: 4.29 }
+                Weights { base: -5.47, similarity: 0.0, covered: 10.25, missing: -6.92, about: 4.30 }
             }
             Self::Vectors => {
                 Weights { base: -8.01, similarity: 16.47, covered: 0.0, missing: 0.0, about: 0.0 }

@@ -140,3 +140,50 @@ fn enlarged(nodes: &[Node]) -> HashMap<String, Enlarged> {
     };
     nodes.iter().filter_map(enlarged).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(operator: &str, inputs: &[&str], output: &str) -> Node {
+        let inputs = inputs.iter().map(|&name| name.to_owned()).collect();
+        Node { inputs, ..Node::new(operator, [], [output]) }
+    }
+
+    #[test]
+    fn what_is_kept_in_eight_bits_is_multiplied_and_looked_up_in_eight_bits() {
+        let nodes = vec![
+            node("Cast", &["table"], "table.large"),
+            node("Mul", &["table.large", "table.scale"], "pieces"),
+            node("Gather", &["pieces", "ids"], "found"),
+            node("Cast", &["matrix"], "matrix.large"),
+            node("Mul", &["matrix.large", "matrix.scale"], "layer"),
+            node("MatMul", &["found", "layer"], "product"),
+            // Of what was computed, nothing changes.
+            node("MatMul", &["product", "found"], "other"),
+        ];
+        let graph = Graph { nodes, ..Graph::default() };
+        let file = Model { ir_version: 10, graph: Some(graph), operator_sets: vec![vec![1]] };
+        let changed = Model::decode(&*computing_in_eight_bits(&file.encode_to_vec()).unwrap()).unwrap();
+        let nodes = changed.graph.unwrap().nodes;
+        let steps: Vec<(&str, &str)> =
+            nodes.iter().map(|node| (node.operator.as_str(), node.inputs[0].as_str())).collect();
+        assert_eq!(
+            steps,
+            [
+                ("Gather", "table"),
+                ("Cast", "found.small"),
+                ("Gather", "table.scale"),
+                ("Mul", "found.number"),
+                ("DynamicQuantizeLinear", "found"),
+                ("MatMulInteger", "product.small"),
+                ("Cast", "product.sum"),
+                ("Mul", "product.scale"),
+                ("Mul", "product.number"),
+                ("MatMul", "product"),
+            ]
+        );
+        assert_eq!((nodes[3].outputs[0].as_str(), nodes[8].outputs[0].as_str()), ("found", "product"));
+        assert_eq!((changed.ir_version, changed.operator_sets), (10, vec![vec![1]]));
+    }
+}
