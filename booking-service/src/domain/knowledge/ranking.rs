@@ -153,14 +153,15 @@ impl Features {
                 all += weight;
                 continue;
             }
-            let weight = rarest * if *asks { 1.0 } else { BESIDE };
-            all += match kind {
-                _ if !asks => weight,
-                Kind::Subject => weight,
-                Kind::Background => BESIDE * weight,
-                Kind::Word if terms.iter().any(|term| rarity.is_known(term)) => KNOWN_ELSEWHERE * weight,
-                Kind::Word => KNOWN_NOWHERE * weight,
-            };
+            let weight = rarest
+                * match kind {
+                    _ if !asks => BESIDE,
+                    Kind::Subject => 1.0,
+                    Kind::Background => BESIDE,
+                    Kind::Word if terms.iter().any(|term| rarity.is_known(term)) => KNOWN_ELSEWHERE,
+                    Kind::Word => KNOWN_NOWHERE,
+                };
+            all += weight;
             if *kind == Kind::Subject {
                 missing += weight;
             }
@@ -185,9 +186,9 @@ impl Features {
 
 /// The part of what a passage's heading speaks of that is asked for; where that is nothing that clinics are known to be asked for, one of its words is enough.
 fn about(question: &Question, passage: &Passage) -> f64 {
-    let counts = |asked: &&Asked| asked.asks || asked.kind != Kind::Background;
-    let asked: BTreeSet<&String> =
-        question.asked.iter().filter(counts).flat_map(|asked| &asked.terms).collect();
+    let counts = |asked: &Asked| asked.asks || asked.kind != Kind::Background;
+    let is_asked =
+        |thing: &String| question.asked.iter().any(|asked| counts(asked) && asked.terms.contains(thing));
     let words = Words::of(&passage.language);
     let stems = words.stems(&passage.heading);
     let things = known(&stems, &passage.language);
@@ -195,11 +196,11 @@ fn about(question: &Question, passage: &Passage) -> f64 {
         let mut telling = stems.iter().filter(|stem| !words.says_nothing(stem)).peekable();
         return match telling.peek() {
             None => NO_HEADING,
-            Some(_) => f64::from(u8::from(telling.any(|stem| asked.contains(stem)))),
+            Some(_) => f64::from(u8::from(telling.any(is_asked))),
         };
     }
     let count = |things: usize| f64::from(u32::try_from(things).unwrap_or(u32::MAX));
-    count(things.iter().filter(|thing| asked.contains(thing)).count()) / count(things.len())
+    count(things.iter().filter(|thing| is_asked(thing)).count()) / count(things.len())
 }
 
 /// The candidates with their scores, the best first; of equal ones, the older first.

@@ -4,8 +4,8 @@ use booking_service::domain::knowledge::ranking::{Features, Ranking, Weights};
 
 use super::Case;
 
-/// Of the questions that no document answers, so many may be answered all the same: the aim.
-const FALSE_ANSWERS: f64 = 0.05;
+/// Of a hundred questions that no document answers, so many may be answered all the same: the aim.
+const FALSE_ANSWERS: usize = 5;
 
 /// Keeps weights small where the questions say little.
 const RIDGE: f64 = 0.01;
@@ -54,10 +54,8 @@ fn allowed(cases: &[Case], weights: &Weights) -> f64 {
     };
     let mut sums: Vec<f64> = unanswerable.map(best).collect();
     sums.sort_unstable_by(|one, other| other.total_cmp(one));
-    #[expect(clippy::cast_precision_loss, reason = "there are not so many questions")]
-    let part = |above: usize| above as f64 / sums.len() as f64;
-    let first_refused = (0..sums.len()).rfind(|above| part(*above) <= FALSE_ANSWERS);
-    first_refused.map_or(0.0, |place| (sums[place] * 100.0).floor() / 100.0 + 0.01)
+    let first_refused = sums.get(sums.len() * FALSE_ANSWERS / 100);
+    first_refused.map_or(0.0, |sum| (sum * 100.0).floor() / 100.0 + 0.01)
 }
 
 /// A step of Newton's method.
