@@ -207,6 +207,35 @@ async fn misheard_and_inflected_words_are_understood() {
 }
 
 #[tokio::test]
+async fn a_list_does_not_answer_for_what_is_not_in_it_unless_it_says_all_the_others() {
+    let Some(library) = Library::empty().await else { return };
+    library.put(&library.clinic, "a", "# Insurance\n\nWe are in network with Aetna and Cigna.\n").await;
+    library
+        .put(
+            &library.clinic,
+            "b",
+            "# Languages\n\nOur staff speak Spanish. For other languages we call an interpreter.\n",
+        )
+        .await;
+    for (question, answer) in [
+        ("Do you take Aetna?", Some("Aetna")),
+        ("Which insurance do you take?", Some("Aetna")),
+        ("Do you take Humana?", None),
+        ("I have Humana. Is that any good with you?", None),
+        ("Does anybody speak Spanish?", Some("Spanish")),
+        ("Does anybody speak Polish?", Some("other languages")),
+    ] {
+        let found = library.ask(question).await;
+        let said = texts(&found);
+        let is_answered = match answer {
+            Some(answer) => said.first().is_some_and(|text| text.contains(answer)),
+            None => said.is_empty(),
+        };
+        assert!(is_answered, "{question}: {found:?}");
+    }
+}
+
+#[tokio::test]
 async fn every_format_is_read_and_what_cannot_be_is_said_so() {
     let Some(library) = Library::empty().await else { return };
     let clinic = &library.clinic;

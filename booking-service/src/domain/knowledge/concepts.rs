@@ -13,7 +13,7 @@ const LEXICON: &str = include_str!("concepts.txt");
 
 /// The version of the lexicon, and of how texts are read and cut: a document that was prepared by another one is prepared again when it is put
 /// again.
-pub const ANALYSIS: u8 = 3;
+pub const ANALYSIS: u8 = 4;
 
 /// What a concept's name among the terms begins with: no word does.
 const MARK: char = '~';
@@ -21,32 +21,69 @@ const MARK: char = '~';
 /// What a line begins with whose concept is mostly said beside what is asked for.
 const BACKGROUND: char = '?';
 
+/// What a line begins with whose words are said of other things as well.
+const AMBIGUOUS: char = '-';
+
+/// What a line begins with that names one of the kind that the last line without it speaks of: one insurer, one language.
+const ONE_OF_A_KIND: char = '=';
+
+/// What a line begins with whose phrases mean all of the kind: "any other plan".
+const ALL_OF_A_KIND: &str = "=*";
+
+/// What a phrase means.
+#[derive(Debug, Default)]
+pub struct Meaning {
+    /// The concepts that it may mean.
+    pub concepts: Vec<String>,
+    /// Where it names one of a kind: what a passage has that speaks of that one, or of all of the kind. "Do you take Cigna?" is not answered by a
+    /// list of other insurers.
+    pub one: Vec<String>,
+    /// What else a passage has that says it.
+    says: Vec<String>,
+}
+
 struct Lexicon {
-    /// From a phrase's stems to the concepts that it may mean.
-    phrases: HashMap<Vec<String>, Vec<String>>,
+    /// From a phrase's stems to its meaning.
+    phrases: HashMap<Vec<String>, Meaning>,
     backgrounds: HashSet<String>,
+    ambiguous: HashSet<String>,
     longest: usize,
 }
 
 static KNOWN: LazyLock<Lexicon> = LazyLock::new(|| {
     let english = Words::of("en");
-    let mut phrases: HashMap<Vec<String>, Vec<String>> = HashMap::new();
-    let mut backgrounds = HashSet::new();
+    let mut phrases: HashMap<Vec<String>, Meaning> = HashMap::new();
+    let (mut backgrounds, mut ambiguous) = (HashSet::new(), HashSet::new());
+    let mut kind = String::new();
     for line in LEXICON.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
-        let (line, is_background) = line.strip_prefix(BACKGROUND).map_or((line, false), |rest| (rest, true));
-        let name = format!("{MARK}{}", line.split(',').next().unwrap_or_default().trim());
-        if is_background {
+        let said = line.trim_start_matches([BACKGROUND, AMBIGUOUS, ONE_OF_A_KIND, '*']);
+        let name = format!("{MARK}{}", said.split(',').next().unwrap_or_default().trim());
+        let is_of_a_kind = line.starts_with(ONE_OF_A_KIND);
+        if !is_of_a_kind {
+            kind.clone_from(&name);
+        }
+        if line.starts_with(BACKGROUND) {
             backgrounds.insert(name.clone());
         }
-        for phrase in line.split(',') {
-            let concepts = phrases.entry(english.stems(phrase)).or_default();
-            if !concepts.contains(&name) {
-                concepts.push(name.clone());
+        if line.starts_with(AMBIGUOUS) {
+            ambiguous.insert(name.clone());
+        }
+        let all = format!("{kind}{MARK}");
+        for phrase in said.split(',') {
+            let meaning = phrases.entry(english.stems(phrase)).or_default();
+            if !meaning.concepts.contains(&kind) {
+                meaning.concepts.push(kind.clone());
+            }
+            if line.starts_with(ALL_OF_A_KIND) {
+                meaning.says.push(all.clone());
+            } else if is_of_a_kind {
+                meaning.says.push(name.clone());
+                meaning.one = vec![name.clone(), all.clone()];
             }
         }
     }
     let longest = phrases.keys().map(Vec::len).max().unwrap_or_default();
-    Lexicon { phrases, backgrounds, longest }
+    Lexicon { phrases, backgrounds, ambiguous, longest }
 });
 
 /// All the concepts that a text, by its English stems, may speak of.
@@ -54,11 +91,11 @@ pub fn spoken_of(stems: &[String]) -> BTreeSet<String> {
     let lengths = 1..=KNOWN.longest;
     let found =
         lengths.flat_map(|length| stems.windows(length)).filter_map(|phrase| KNOWN.phrases.get(phrase));
-    found.flatten().cloned().collect()
+    found.flat_map(|meaning| meaning.concepts.iter().chain(&meaning.says)).cloned().collect()
 }
 
-/// The longest phrases of a question that mean a concept: the concepts that each may mean, and where it stands.
-pub fn phrases(stems: &[String]) -> Vec<(&'static [String], Range<usize>)> {
+/// The longest phrases of a question that mean a concept: what each means, and where it stands.
+pub fn phrases(stems: &[String]) -> Vec<(&'static Meaning, Range<usize>)> {
     let mut is_read = vec![false; stems.len()];
     let mut found = Vec::new();
     for length in (1..=KNOWN.longest).rev() {
@@ -67,9 +104,9 @@ pub fn phrases(stems: &[String]) -> Vec<(&'static [String], Range<usize>)> {
             if is_read[span.clone()].contains(&true) {
                 continue;
             }
-            if let Some(concepts) = KNOWN.phrases.get(&stems[span.clone()]) {
+            if let Some(meaning) = KNOWN.phrases.get(&stems[span.clone()]) {
                 is_read[span.clone()].fill(true);
-                found.push((concepts.as_slice(), span));
+                found.push((meaning, span));
             }
         }
     }
@@ -79,6 +116,11 @@ pub fn phrases(stems: &[String]) -> Vec<(&'static [String], Range<usize>)> {
 /// Whether these concepts are mostly said beside what is asked for: "my wife", "this morning".
 pub fn are_background(concepts: &[String]) -> bool {
     concepts.iter().all(|concept| KNOWN.backgrounds.contains(concept))
+}
+
+/// Whether one of these concepts has words that are said of other things as well: "late", "my records".
+pub fn are_ambiguous(concepts: &[String]) -> bool {
+    concepts.iter().any(|concept| KNOWN.ambiguous.contains(concept))
 }
 
 #[cfg(test)]
@@ -93,7 +135,9 @@ mod tests {
     fn the_same_thing_has_one_name_whatever_it_is_called() {
         let parking = spoken_of(&stems("There is a small garage."));
         let asked = stems("Where is the car park?");
-        assert!(phrases(&asked).iter().any(|(may_mean, _)| may_mean.iter().any(|c| parking.contains(c))));
+        assert!(
+            phrases(&asked).iter().any(|(meaning, _)| meaning.concepts.iter().any(|c| parking.contains(c)))
+        );
     }
 
     #[test]
@@ -101,13 +145,28 @@ mod tests {
         let asked = stems("my wife wants to know whether you take medicare");
         let mut found = phrases(&asked);
         found.sort_by_key(|(_, span)| span.start);
-        let background: Vec<bool> = found.iter().map(|(concepts, _)| are_background(concepts)).collect();
+        let background: Vec<bool> =
+            found.iter().map(|(meaning, _)| are_background(&meaning.concepts)).collect();
         assert_eq!(background, [true, false], "{found:?}");
     }
 
     #[test]
     fn the_longest_phrase_counts() {
-        assert_eq!(phrases(&stems("do you take blue cross")), [(&["~insurance".to_owned()][..], 3..5)]);
+        let asked = stems("do you take blue cross");
+        let found: Vec<_> =
+            phrases(&asked).into_iter().map(|(meaning, span)| (&meaning.concepts[..], span)).collect();
+        assert_eq!(found, [(&["~insurance".to_owned()][..], 3..5)]);
         assert!(phrases(&[]).is_empty());
+    }
+
+    #[test]
+    fn one_of_a_kind_is_spoken_of_where_it_is_named_or_all_are() {
+        let asked = stems("do you take blue cross");
+        let one = &phrases(&asked)[0].0.one;
+        let speaks = |text: &str| spoken_of(&stems(text)).iter().any(|term| one.contains(term));
+        assert!(speaks("We accept Blue Cross Blue Shield and Humana."));
+        assert!(speaks("We accept Humana. With any other plan you pay yourself."));
+        assert!(!speaks("We accept Humana and Aetna."));
+        assert!(phrases(&stems("which insurance do you take"))[0].0.one.is_empty());
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     asking::asking,
-    concepts::{are_background, phrases},
+    concepts::{Meaning, are_ambiguous, are_background, phrases},
     words::Words,
 };
 
@@ -13,10 +13,24 @@ use super::{
 pub enum Kind {
     /// Something that clinics are known to be asked for: a passage without it is about something else.
     Subject,
+    /// The same, by words that are said of other things as well ("late", "my records"): a passage without it may still be meant.
+    Ambiguous,
     /// Something that is known, and mostly said beside what is asked for.
     Background,
     /// Any other word.
     Word,
+}
+
+impl Kind {
+    fn of(meaning: &Meaning) -> Self {
+        if are_background(&meaning.concepts) {
+            Self::Background
+        } else if are_ambiguous(&meaning.concepts) {
+            Self::Ambiguous
+        } else {
+            Self::Subject
+        }
+    }
 }
 
 /// One thing that a question speaks of.
@@ -46,10 +60,13 @@ impl Question {
         let stems: Vec<String> = heard.iter().map(|(word, _)| english.stem(word)).collect();
         let mut question = Self::default();
         let mut is_read = vec![false; stems.len()];
-        for (concepts, span) in phrases(&stems) {
+        for (meaning, span) in phrases(&stems) {
             is_read[span.clone()].fill(true);
-            let kind = if are_background(concepts) { Kind::Background } else { Kind::Subject };
-            question.speaks_of(concepts.to_vec(), kind, heard[span].iter().any(|(_, asks)| *asks));
+            let asks = heard[span].iter().any(|(_, asks)| *asks);
+            question.speaks_of(meaning.concepts.clone(), Kind::of(meaning), asks);
+            if !meaning.one.is_empty() && meaning.concepts.len() == 1 {
+                question.speaks_of(meaning.one.clone(), Kind::Subject, asks);
+            }
         }
         for (((word, asks), stem), is_read) in heard.iter().zip(&stems).zip(is_read) {
             if is_read || english.says_nothing(stem) || word.chars().count() < 2 {
@@ -60,13 +77,18 @@ impl Question {
             terms.dedup();
             question.speaks_of(terms, Kind::Word, *asks);
         }
-        // Where the part that asks is empty ("Do you do that?"), what was told is asked for.
-        if !question.asked.iter().any(|asked| asked.asks && asked.kind != Kind::Background) {
-            for asked in &mut question.asked {
-                asked.asks = true;
-            }
-        }
+        question.asks_for_what_was_told();
         question
+    }
+
+    /// Where the part that asks names no thing ("Do you accept that?"), it is what was told; where it is empty ("Do you do that?"), all that was told.
+    fn asks_for_what_was_told(&mut self) {
+        let asks = |kinds: &[Kind]| self.asked.iter().any(|asked| asked.asks && kinds.contains(&asked.kind));
+        let (names_a_thing, is_empty) =
+            (asks(&[Kind::Subject, Kind::Ambiguous]), !asks(&[Kind::Subject, Kind::Ambiguous, Kind::Word]));
+        for asked in &mut self.asked {
+            asked.asks |= is_empty || (!names_a_thing && asked.kind == Kind::Subject);
+        }
     }
 
     /// What is said twice is one thing, and asked for if it is once.
@@ -116,5 +138,32 @@ mod tests {
         );
         // "That" is what was told.
         assert_eq!(kinds("I need a root canal. Do you do that?"), [("~root canal".to_owned(), true)]);
+        assert_eq!(
+            kinds("I need a root canal. Does your office do that?"),
+            [("~root canal".to_owned(), true)]
+        );
+    }
+
+    #[test]
+    fn things_are_told_apart_by_what_their_words_are_said_of() {
+        let kind = |text: &str| {
+            let asked = Question::read(text, &["en".to_owned()]).asked;
+            asked.first().map(|asked| (asked.terms.concat(), asked.kind))
+        };
+        for (text, term, as_what) in [
+            ("whitening", "~whitening", Kind::Subject),
+            ("records", "~records", Kind::Ambiguous),
+            ("wife", "~somebody along", Kind::Background),
+            ("quokka", "quokka", Kind::Word),
+        ] {
+            assert_eq!(kind(text), Some((term.to_owned(), as_what)), "{text}");
+        }
+    }
+
+    #[test]
+    fn whoever_names_one_of_a_kind_asks_for_that_one() {
+        let asked = Question::read("do you take humana", &["en".to_owned()]).asked;
+        let terms: Vec<_> = asked.iter().map(|asked| asked.terms.join(" or ")).collect();
+        assert_eq!(terms, ["~insurance", "~humana or ~insurance~"]);
     }
 }

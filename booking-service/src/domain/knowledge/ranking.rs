@@ -10,6 +10,9 @@ use super::{
     words::Words,
 };
 
+/// What clinics are known to be asked for, and a passage has nothing of, says more against it than the rarest thing says for it.
+const DECISIVE: f64 = 5.0;
+
 /// A word that a passage does not have, but others do, says less than one that it has.
 const KNOWN_ELSEWHERE: f64 = 0.5;
 
@@ -59,13 +62,13 @@ impl Ranking {
     pub fn weights(self) -> Weights {
         match self {
             Self::Both => {
-                Weights { base: -7.18, similarity: 9.41, covered: 8.18, missing: -8.83, about: 3.88 }
+                Weights { base: -6.79, similarity: 9.12, covered: 8.27, missing: -4.93, about: 4.13 }
             }
             Self::Words => {
-                Weights { base: -5.47, similarity: 0.0, covered: 10.25, missing: -6.92, about: 4.30 }
+                Weights { base: -5.00, similarity: 0.0, covered: 10.30, missing: -4.01, about: 4.63 }
             }
             Self::Vectors => {
-                Weights { base: -8.01, similarity: 16.47, covered: 0.0, missing: 0.0, about: 0.0 }
+                Weights { base: -8.45, similarity: 16.87, covered: 0.0, missing: 0.0, about: 0.0 }
             }
         }
     }
@@ -153,16 +156,16 @@ impl Features {
                 all += weight;
                 continue;
             }
-            let weight = rarest
-                * match kind {
-                    _ if !asks => BESIDE,
-                    Kind::Subject => 1.0,
-                    Kind::Background => BESIDE,
-                    Kind::Word if terms.iter().any(|term| rarity.is_known(term)) => KNOWN_ELSEWHERE,
-                    Kind::Word => KNOWN_NOWHERE,
-                };
+            let weight = match kind {
+                _ if !asks => rarest * BESIDE,
+                Kind::Subject => DECISIVE,
+                Kind::Ambiguous => rarest,
+                Kind::Background => rarest * BESIDE,
+                Kind::Word if terms.iter().any(|term| rarity.is_known(term)) => rarest * KNOWN_ELSEWHERE,
+                Kind::Word => rarest * KNOWN_NOWHERE,
+            };
             all += weight;
-            if *kind == Kind::Subject {
+            if matches!(kind, Kind::Subject | Kind::Ambiguous) {
                 missing += weight;
             }
         }
@@ -227,6 +230,7 @@ pub fn rank(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::{DocumentId, PassageId};
 
     #[test]
     fn each_thing_that_is_weighed_counts() {
@@ -239,6 +243,46 @@ mod tests {
             Features { about: 1.0, ..some },
         ] {
             assert!(score(better) > score(some) + 0.05, "{better:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_passage_has_nothing_of_speaks_against_it_by_what_it_is() {
+        let score = |kind: Kind, asks: bool| {
+            let asked = |term: &str, kind, asks| Asked { terms: vec![term.to_owned()], kind, asks };
+            let question =
+                Question { asked: vec![asked("parking", Kind::Subject, true), asked("other", kind, asks)] };
+            let with = HashMap::from([("parking".to_owned(), 1), ("other".to_owned(), 1)]);
+            let candidate = Candidate {
+                passage: passage(),
+                similarity: Some(0.5),
+                terms: BTreeSet::from(["parking".to_owned()]),
+            };
+            Features::of(&question, &Rarity { passages: 50, with }, &candidate)
+                .score(&Ranking::Both.weights())
+        };
+        let scores = [
+            score(Kind::Subject, true),
+            score(Kind::Ambiguous, true),
+            score(Kind::Word, true),
+            score(Kind::Background, true),
+        ];
+        assert!(scores.is_sorted() && scores[0] < scores[1] - 0.1, "{scores:?}");
+        assert!(score(Kind::Subject, false) > scores[1]);
+    }
+
+    fn passage() -> Passage {
+        Passage {
+            id: PassageId::generate(),
+            document: DocumentId::generate(),
+            source: "parking.md".to_owned(),
+            title: "Visiting".to_owned(),
+            category: None,
+            language: "en".to_owned(),
+            heading: "Parking".to_owned(),
+            body: "Behind the house.".to_owned(),
+            service: None,
+            provider: None,
         }
     }
 }

@@ -4,8 +4,9 @@ use booking_service::domain::knowledge::ranking::{Features, Ranking, Weights};
 
 use super::Case;
 
-/// Of a hundred questions that no document answers, so many may be answered all the same: the aim.
-const FALSE_ANSWERS: usize = 5;
+/// Of a hundred questions that no document answers, so many may be answered all the same. The aim is five; of new questions, whose words nobody has
+/// added to the lexicon yet, it is about twice as many.
+const FALSE_ANSWERS: usize = 3;
 
 /// Keeps weights small where the questions say little.
 const RIDGE: f64 = 0.01;

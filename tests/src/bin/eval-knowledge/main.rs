@@ -7,7 +7,7 @@ mod fit;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use booking_service::{
     app::App,
     calendars::Calendars,
@@ -86,8 +86,14 @@ async fn main() -> Result<()> {
         organisation::create(&stack, org, "Evaluation", "Evaluation").await?;
         let token = organisation::token(home, org, "evaluation", Role::Admin, false)?;
         put_all(&channel, &token, &sources(&folder)?).await?;
-        for (file, cases) in [("questions.yaml", &mut tuned), ("untouched.yaml", &mut untouched)] {
-            for asked in questions(&folder.join(file))? {
+        let [tuned_on, held_out] =
+            ["questions.yaml", "untouched.yaml"].map(|file| questions(&folder.join(file)));
+        let (tuned_on, held_out) = (tuned_on?, held_out?);
+        if let Some(both) = held_out.iter().find(|held| tuned_on.iter().any(|asked| asked.ask == held.ask)) {
+            bail!("{}: tuned on an untouched question: {}", folder.display(), both.ask);
+        }
+        for (questions, cases) in [(tuned_on, &mut tuned), (held_out, &mut untouched)] {
+            for asked in questions {
                 cases.push(case(&app, org, asked).await.with_context(|| folder.display().to_string())?);
             }
         }
