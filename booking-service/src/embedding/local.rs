@@ -169,6 +169,10 @@ impl Embedder for LocalModel {
         NAME
     }
 
+    fn is_here(&self) -> bool {
+        true
+    }
+
     fn embed(&self, texts: Vec<String>, purpose: Purpose) -> BoxFuture<'_, Result<Vec<Vec<f32>>>> {
         let inner = self.0.clone();
         async move { tokio::task::spawn_blocking(move || inner.embed(texts, purpose)).await? }.boxed()

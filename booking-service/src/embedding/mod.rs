@@ -14,6 +14,7 @@ use anyhow::Context as _;
 use futures::future::BoxFuture;
 use moka::future::Cache;
 use tokio::sync::mpsc;
+use tracing::Instrument as _;
 
 use crate::{config::KnowledgeSettings, domain::ids::OrgId};
 
@@ -36,6 +37,11 @@ pub enum Purpose {
 pub trait Embedder: Debug + Send + Sync {
     /// Whose vectors they are, with their dimension: those of different models are never compared.
     fn model(&self) -> &str;
+
+    /// Whether nobody but this process is asked.
+    fn is_here(&self) -> bool {
+        false
+    }
 
     /// A vector of length 1 for each text.
     fn embed(&self, texts: Vec<String>, purpose: Purpose) -> BoxFuture<'_, anyhow::Result<Vec<Vec<f32>>>>;
@@ -105,7 +111,15 @@ impl Embedding {
         self.embedders.iter().find(|embedder| embedder.model() == model)
     }
 
-    /// A question's vector, if it can be had while somebody waits.
+    /// Begins to embed a question that [`question()`](Self::question) will be asked for soon: before anybody knows what there is to be searched, unless
+    /// a server would be told of it for nothing.
+    pub fn foresee(&self, question: &str) {
+        let Some(embedder) = self.current().filter(|embedder| embedder.is_here()) else { return };
+        let (this, model, question) = (self.clone(), embedder.model().to_owned(), question.to_owned());
+        tokio::spawn(async move { this.question(&model, &question).await }.in_current_span());
+    }
+
+    /// A question's vector, if it can be had while somebody waits. Whoever asks for the same at the same time waits for the same.
     pub async fn question(&self, model: &str, question: &str) -> Option<Arc<Vec<f32>>> {
         let embedder = self.of(model)?.clone();
         let text = question.to_owned();

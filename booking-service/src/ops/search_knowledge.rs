@@ -64,9 +64,13 @@ pub enum Knowledge {
 #[tracing::instrument(skip_all, fields(org.id = %caller.org, request.id = caller.request.id))]
 pub async fn search_knowledge(app: &App, caller: &Caller, command: SearchKnowledge) -> Result<Knowledge> {
     let SearchKnowledge { question, clinic, category, limit, tokens } = command;
+    let guard = guard::of(&question);
+    if guard.is_none() {
+        app.embedding.foresee(&question);
+    }
     let mut tx = app.db.tenant_tx(caller).await?;
     let place = place(&mut tx, caller, clinic).await?;
-    if let Some(guard) = guard::of(&question) {
+    if let Some(guard) = guard {
         return Ok(Knowledge::Guarded(guard, sentence(&mut tx, place, guard).await?));
     }
     let Some(ground) = candidates::ground(&mut tx, place, category.as_deref()).await? else {
@@ -130,6 +134,7 @@ async fn look(
         let asked = understood(&mut tx, ground, question).await?;
         let terms = asked.terms();
         let (by_words, rarity) = candidates::by_words(&mut tx, ground, &terms).await?;
+        let candidates = candidates::candidates(&mut tx, &terms, &by_words).await?;
         let vectors = match &ground.model {
             Some(model) if app.embedding.of(model).is_some() => {
                 let which = (caller.org, model.clone(), ground.state);
@@ -139,20 +144,18 @@ async fn look(
         };
         // It may be a server that is asked for the vector: no connection to the database waits for it.
         drop(tx);
-        Ok::<_, Error>((asked, terms, by_words, rarity, vectors))
+        Ok::<_, Error>((asked, terms, candidates, rarity, vectors))
     };
-    let (vector, (asked, terms, mut chosen, rarity, vectors)) = futures::try_join!(meant, spoken)?;
+    let (vector, (asked, terms, mut candidates, rarity, vectors)) = futures::try_join!(meant, spoken)?;
     let meant = vector.as_ref().zip(vectors.as_ref());
     if let Some((vector, vectors)) = meant {
-        chosen.extend(vectors.nearest(vector, ground.documents.as_deref(), MOST_CANDIDATES.into()));
-        chosen.sort_unstable();
-        chosen.dedup();
-    }
-    let mut tx = app.db.tenant_tx(caller).await?;
-    let mut candidates = candidates::candidates(&mut tx, &terms, &chosen).await?;
-    for candidate in &mut candidates {
-        candidate.similarity =
-            meant.and_then(|(vector, vectors)| vectors.similarity(vector, candidate.passage.id));
+        let mut near = vectors.nearest(vector, ground.documents.as_deref(), MOST_CANDIDATES.into());
+        near.retain(|passage| candidates.iter().all(|candidate| candidate.passage.id != *passage));
+        let mut tx = app.db.tenant_tx(caller).await?;
+        candidates.extend(candidates::candidates(&mut tx, &terms, &near).await?);
+        for candidate in &mut candidates {
+            candidate.similarity = vectors.similarity(vector, candidate.passage.id);
+        }
     }
     let ranking = if meant.is_some() { Ranking::Both } else { Ranking::Words };
     Ok(Sight { asked, rarity, candidates, ranking })
