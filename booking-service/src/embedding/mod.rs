@@ -114,21 +114,15 @@ impl Embedding {
     /// Begins to embed a question that [`question()`](Self::question) will be asked for soon: before anybody knows what there is to be searched, unless
     /// a server would be told of it for nothing.
     pub fn foresee(&self, question: &str) {
-        let Some(embedder) = self.current().filter(|embedder| embedder.is_here()) else { return };
-        let (this, model, question) = (self.clone(), embedder.model().to_owned(), question.to_owned());
-        tokio::spawn(async move { this.question(&model, &question).await }.in_current_span());
+        let Some(embedder) = self.current().filter(|embedder| embedder.is_here()).cloned() else { return };
+        let (this, question) = (self.clone(), question.to_owned());
+        tokio::spawn(async move { this.vector(embedder, &question).await.map(drop) }.in_current_span());
     }
 
     /// A question's vector, if it can be had while somebody waits. Whoever asks for the same at the same time waits for the same.
     pub async fn question(&self, model: &str, question: &str) -> Option<Arc<Vec<f32>>> {
         let embedder = self.of(model)?.clone();
-        let text = question.to_owned();
-        let key = (model.to_owned(), text.clone());
-        let made = async move {
-            let vectors = embedder.embed(vec![text], Purpose::Question).await?;
-            anyhow::Ok(Arc::new(vectors.into_iter().next().context("one vector for one text")?))
-        };
-        match tokio::time::timeout(self.settings.embed_wait, self.remembered.try_get_with(key, made)).await {
+        match tokio::time::timeout(self.settings.embed_wait, self.vector(embedder, question)).await {
             Ok(Ok(vector)) => Some(vector),
             Ok(Err(error)) => {
                 tracing::warn!(model, "a question could not be embedded: {error:#}");
@@ -139,6 +133,20 @@ impl Embedding {
                 None
             }
         }
+    }
+
+    /// A question's vector, remembered or made.
+    async fn vector(
+        &self,
+        embedder: Arc<dyn Embedder>,
+        question: &str,
+    ) -> Result<Arc<Vec<f32>>, Arc<anyhow::Error>> {
+        let (key, text) = ((embedder.model().to_owned(), question.to_owned()), question.to_owned());
+        let made = async move {
+            let vectors = embedder.embed(vec![text], Purpose::Question).await?;
+            anyhow::Ok(Arc::new(vectors.into_iter().next().context("one vector for one text")?))
+        };
+        self.remembered.try_get_with(key, made).await
     }
 
     /// Documents were put for this organisation. If nobody hears it, it is found by looking.

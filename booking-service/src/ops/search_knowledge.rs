@@ -147,17 +147,19 @@ async fn look(
         Ok::<_, Error>((asked, terms, candidates, rarity, vectors))
     };
     let (vector, (asked, terms, mut candidates, rarity, vectors)) = futures::try_join!(meant, spoken)?;
-    let meant = vector.as_ref().zip(vectors.as_ref());
-    if let Some((vector, vectors)) = meant {
+    let compared = vector.as_ref().zip(vectors.as_ref());
+    if let Some((vector, vectors)) = compared {
         let mut near = vectors.nearest(vector, ground.documents.as_deref(), MOST_CANDIDATES.into());
         near.retain(|passage| candidates.iter().all(|candidate| candidate.passage.id != *passage));
-        let mut tx = app.db.tenant_tx(caller).await?;
-        candidates.extend(candidates::candidates(&mut tx, &terms, &near).await?);
+        if !near.is_empty() {
+            let mut tx = app.db.tenant_tx(caller).await?;
+            candidates.extend(candidates::candidates(&mut tx, &terms, &near).await?);
+        }
         for candidate in &mut candidates {
             candidate.similarity = vectors.similarity(vector, candidate.passage.id);
         }
     }
-    let ranking = if meant.is_some() { Ranking::Both } else { Ranking::Words };
+    let ranking = if compared.is_some() { Ranking::Both } else { Ranking::Words };
     Ok(Sight { asked, rarity, candidates, ranking })
 }
 

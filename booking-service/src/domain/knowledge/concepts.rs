@@ -18,17 +18,31 @@ pub const ANALYSIS: u8 = 4;
 /// What a concept's name among the terms begins with: no word does.
 const MARK: char = '~';
 
-/// What a line begins with whose concept is mostly said beside what is asked for.
-const BACKGROUND: char = '?';
+/// What the name of one of a kind begins with.
+const ONE: &str = "~=";
 
-/// What a line begins with whose words are said of other things as well.
-const AMBIGUOUS: char = '-';
+/// What a line of the lexicon is of, by what it begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    /// Something that is asked for.
+    Decisive,
+    /// Something that is mostly said beside what is asked for.
+    Background,
+    /// Something whose words are said of other things as well.
+    Ambiguous,
+    /// One of the kind that the last line of another sort speaks of: one insurer, one language.
+    One,
+    /// All of that kind: "any other plan".
+    All,
+}
 
-/// What a line begins with that names one of the kind that the last line without it speaks of: one insurer, one language.
-const ONE_OF_A_KIND: char = '=';
-
-/// What a line begins with whose phrases mean all of the kind: "any other plan".
-const ALL_OF_A_KIND: &str = "=*";
+impl Line {
+    fn read(line: &str) -> (Self, &str) {
+        let marks = [("=*", Self::All), ("=", Self::One), ("-", Self::Ambiguous), ("?", Self::Background)];
+        let marked = marks.iter().find_map(|(mark, of)| Some((*of, line.strip_prefix(mark)?)));
+        marked.unwrap_or((Self::Decisive, line))
+    }
+}
 
 /// What a phrase means.
 #[derive(Debug, Default)]
@@ -56,29 +70,30 @@ static KNOWN: LazyLock<Lexicon> = LazyLock::new(|| {
     let (mut backgrounds, mut ambiguous) = (HashSet::new(), HashSet::new());
     let mut kind = String::new();
     for line in LEXICON.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
-        let said = line.trim_start_matches([BACKGROUND, AMBIGUOUS, ONE_OF_A_KIND, '*']);
-        let name = format!("{MARK}{}", said.split(',').next().unwrap_or_default().trim());
-        let is_of_a_kind = line.starts_with(ONE_OF_A_KIND);
+        let (of, said) = Line::read(line);
+        let name = said.split(',').next().unwrap_or_default().trim();
+        let is_of_a_kind = matches!(of, Line::One | Line::All);
         if !is_of_a_kind {
-            kind.clone_from(&name);
+            kind = format!("{MARK}{name}");
         }
-        if line.starts_with(BACKGROUND) {
-            backgrounds.insert(name.clone());
+        match of {
+            Line::Background => drop(backgrounds.insert(kind.clone())),
+            Line::Ambiguous => drop(ambiguous.insert(kind.clone())),
+            Line::Decisive | Line::One | Line::All => {}
         }
-        if line.starts_with(AMBIGUOUS) {
-            ambiguous.insert(name.clone());
-        }
-        let all = format!("{kind}{MARK}");
+        let (one, all) = (format!("{ONE}{name}"), format!("{ONE}*{kind}"));
         for phrase in said.split(',') {
             let meaning = phrases.entry(english.stems(phrase)).or_default();
             if !meaning.concepts.contains(&kind) {
                 meaning.concepts.push(kind.clone());
             }
-            if line.starts_with(ALL_OF_A_KIND) {
-                meaning.says.push(all.clone());
-            } else if is_of_a_kind {
-                meaning.says.push(name.clone());
-                meaning.one = vec![name.clone(), all.clone()];
+            match of {
+                Line::One => {
+                    meaning.says.push(one.clone());
+                    meaning.one = vec![one.clone(), all.clone()];
+                }
+                Line::All => meaning.says.push(all.clone()),
+                Line::Decisive | Line::Background | Line::Ambiguous => {}
             }
         }
     }
@@ -92,6 +107,11 @@ pub fn spoken_of(stems: &[String]) -> BTreeSet<String> {
     let found =
         lengths.flat_map(|length| stems.windows(length)).filter_map(|phrase| KNOWN.phrases.get(phrase));
     found.flat_map(|meaning| meaning.concepts.iter().chain(&meaning.says)).cloned().collect()
+}
+
+/// Whether it is the name of one of a kind.
+pub fn is_one_of_a_kind(term: &str) -> bool {
+    term.starts_with(ONE)
 }
 
 /// The longest phrases of a question that mean a concept: what each means, and where it stands.
@@ -168,5 +188,22 @@ mod tests {
         assert!(speaks("We accept Humana. With any other plan you pay yourself."));
         assert!(!speaks("We accept Humana and Aetna."));
         assert!(phrases(&stems("which insurance do you take"))[0].0.one.is_empty());
+    }
+
+    #[test]
+    fn every_phrase_says_something_and_names_one_of_a_kind_at_most() {
+        let english = Words::of("en");
+        let mut named: HashMap<Vec<String>, &str> = HashMap::new();
+        for line in LEXICON.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+            let (of, said) = Line::read(line);
+            for phrase in said.split(',') {
+                let stems = english.stems(phrase);
+                assert!(!stems.is_empty(), "an empty phrase: {line}");
+                if of == Line::One {
+                    let other = named.insert(stems, line).filter(|other| *other != line);
+                    assert!(other.is_none(), "{phrase} names one in {line} and in {other:?}");
+                }
+            }
+        }
     }
 }

@@ -8,6 +8,12 @@ use super::{
     words::Words,
 };
 
+/// The language of the lexicon.
+const ENGLISH: &str = "en";
+
+/// What is asked for by one of these is what was told: "Do you accept that?"
+const REFERS: [&str; 8] = ["it", "one", "ones", "that", "them", "these", "this", "those"];
+
 /// What kind of thing a question speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -54,40 +60,51 @@ pub struct Question {
 impl Question {
     /// Reads a question about documents in these languages.
     pub fn read(text: &str, languages: &[String]) -> Self {
-        let languages: Vec<Words> = languages.iter().map(|language| Words::of(language)).collect();
-        let english = Words::of("en");
+        let english = Words::of(ENGLISH);
         let heard = asking(text);
         let stems: Vec<String> = heard.iter().map(|(word, _)| english.stem(word)).collect();
         let mut question = Self::default();
         let mut is_read = vec![false; stems.len()];
-        for (meaning, span) in phrases(&stems) {
+        // Passages in other languages have no concepts: they say it in their words.
+        let known = if languages.iter().any(|of| of == ENGLISH) { phrases(&stems) } else { Vec::new() };
+        let others: Vec<Words> =
+            languages.iter().filter(|of| *of != ENGLISH).map(|of| Words::of(of)).collect();
+        for (meaning, span) in known {
             is_read[span.clone()].fill(true);
-            let asks = heard[span].iter().any(|(_, asks)| *asks);
-            question.speaks_of(meaning.concepts.clone(), Kind::of(meaning), asks);
+            let heard = &heard[span];
+            let asks = heard.iter().any(|(_, asks)| *asks);
+            let words = || heard.iter().filter(|(word, _)| !english.says_nothing(word));
+            let or_in_words = |terms: &[String]| {
+                let stems = others.iter().flat_map(|other| words().map(|(word, _)| other.stem(word)));
+                terms.iter().cloned().chain(stems).collect()
+            };
+            question.speaks_of(or_in_words(&meaning.concepts), Kind::of(meaning), asks);
             if !meaning.one.is_empty() && meaning.concepts.len() == 1 {
-                question.speaks_of(meaning.one.clone(), Kind::Subject, asks);
+                question.speaks_of(or_in_words(&meaning.one), Kind::Subject, asks);
             }
         }
         for (((word, asks), stem), is_read) in heard.iter().zip(&stems).zip(is_read) {
             if is_read || english.says_nothing(stem) || word.chars().count() < 2 {
                 continue;
             }
-            let mut terms: Vec<String> = languages.iter().map(|words| words.stem(word)).collect();
+            let mut terms: Vec<String> = languages.iter().map(|of| Words::of(of).stem(word)).collect();
             terms.sort_unstable();
             terms.dedup();
             question.speaks_of(terms, Kind::Word, *asks);
         }
-        question.asks_for_what_was_told();
+        question.asks_for_what_was_told(
+            heard.iter().any(|(word, asks)| *asks && REFERS.contains(&word.as_str())),
+        );
         question
     }
 
-    /// Where the part that asks names no thing ("Do you accept that?"), it is what was told; where it is empty ("Do you do that?"), all that was told.
-    fn asks_for_what_was_told(&mut self) {
+    /// Where the part that asks names no thing and refers to one ("Do you accept that?"), it is what was told; where it names nothing, all that was told.
+    fn asks_for_what_was_told(&mut self, refers: bool) {
         let asks = |kinds: &[Kind]| self.asked.iter().any(|asked| asked.asks && kinds.contains(&asked.kind));
-        let (names_a_thing, is_empty) =
-            (asks(&[Kind::Subject, Kind::Ambiguous]), !asks(&[Kind::Subject, Kind::Ambiguous, Kind::Word]));
+        let names_a_thing = asks(&[Kind::Subject, Kind::Ambiguous]);
+        let names_nothing = !names_a_thing && !asks(&[Kind::Word, Kind::Background]);
         for asked in &mut self.asked {
-            asked.asks |= is_empty || (!names_a_thing && asked.kind == Kind::Subject);
+            asked.asks |= names_nothing || (refers && !names_a_thing && asked.kind == Kind::Subject);
         }
     }
 
@@ -133,11 +150,11 @@ mod tests {
                 .collect()
         };
         assert_eq!(
-            kinds("I had a root canal last year. Where can I park?"),
-            [("~root canal".to_owned(), false), ("~parking".to_owned(), true)]
+            kinds("I had whitening last year. Where can I park?"),
+            [("~whitening".to_owned(), false), ("~parking".to_owned(), true)]
         );
         // "That" is what was told.
-        assert_eq!(kinds("I need a root canal. Do you do that?"), [("~root canal".to_owned(), true)]);
+        assert_eq!(kinds("I need whitening. Do you do that?"), [("~whitening".to_owned(), true)]);
         assert_eq!(
             kinds("I need a root canal. Does your office do that?"),
             [("~root canal".to_owned(), true)]
@@ -164,6 +181,6 @@ mod tests {
     fn whoever_names_one_of_a_kind_asks_for_that_one() {
         let asked = Question::read("do you take humana", &["en".to_owned()]).asked;
         let terms: Vec<_> = asked.iter().map(|asked| asked.terms.join(" or ")).collect();
-        assert_eq!(terms, ["~insurance", "~humana or ~insurance~"]);
+        assert_eq!(terms, ["~insurance", "~=humana or ~=*~insurance"]);
     }
 }
