@@ -155,10 +155,23 @@ mod tests {
         );
         // "That" is what was told.
         assert_eq!(kinds("I need whitening. Do you do that?"), [("~whitening".to_owned(), true)]);
+        assert_eq!(kinds("I need whitening. Does your office do that?"), [("~whitening".to_owned(), true)]);
         assert_eq!(
-            kinds("I need a root canal. Does your office do that?"),
-            [("~root canal".to_owned(), true)]
+            kinds("I am having whitening. Can my husband sit with me?"),
+            [("~whitening".to_owned(), false)]
         );
+    }
+
+    #[test]
+    fn what_documents_in_other_languages_say_is_looked_for_in_their_words() {
+        let terms = |languages: &[&str]| {
+            let languages: Vec<String> = languages.iter().map(|of| (*of).to_owned()).collect();
+            Question::read("y a-t-il un parking", &languages).terms()
+        };
+        assert!(terms(&["fr"]).contains(&"parking".to_owned()));
+        assert!(!terms(&["fr"]).contains(&"~parking".to_owned()));
+        let both = Question::read("parking", &["en".to_owned(), "fr".to_owned()]).asked;
+        assert_eq!(both[0].terms, ["~parking", "parking"]);
     }
 
     #[test]
