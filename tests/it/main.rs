@@ -28,6 +28,7 @@ mod knowledge;
 mod knowledge_in_calls;
 mod knowledge_kept;
 mod knowledge_plans;
+mod knowledge_put;
 mod limits;
 mod members;
 mod moves;

@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use booking_service::config::KnowledgeSettings;
-use proto::booking::v1::{self as pb, put_document_request::Content};
+use proto::booking::v1::{
+    self as pb, knowledge_service_client::KnowledgeServiceClient, put_document_request::Content,
+};
 use sqlx::{AssertSqlSafe, Executor as _};
 use tests::knowledge::{CLINICS, put, sources};
+use tonic::transport::Channel;
 
 use super::{Setup, TestApp, database::TestDatabase, fixtures::Clinic, with_token};
 
@@ -222,4 +225,16 @@ impl TestApp {
         superuser.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.unwrap();
         put.document.unwrap().id
     }
+}
+
+impl TestApp {
+    /// Calls the service of documents.
+    pub(crate) fn knowledge(&self) -> KnowledgeServiceClient<Channel> {
+        KnowledgeServiceClient::new(self.grpc.clone()).max_encoding_message_size(64 << 20)
+    }
+}
+
+/// What was found, as it stands in the documents.
+pub(crate) fn texts(found: &pb::SearchKnowledgeResponse) -> Vec<&str> {
+    found.passages.iter().map(|passage| passage.text.as_str()).collect()
 }
