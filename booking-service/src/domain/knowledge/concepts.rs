@@ -8,7 +8,10 @@ use std::{
 
 use super::words::Words;
 
-/// The concepts, in English.
+/// The language of the concepts.
+pub const ENGLISH: &str = "en";
+
+/// The concepts.
 const LEXICON: &str = include_str!("concepts.txt");
 
 /// The version of the lexicon, and of how texts are read and cut: a document that was prepared by another one is prepared again when it is put
@@ -37,6 +40,12 @@ enum Line {
 }
 
 impl Line {
+    /// The lexicon's, each with its phrases.
+    fn all() -> impl Iterator<Item = (Self, &'static str)> {
+        let lines = LEXICON.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+        lines.map(Self::read)
+    }
+
     fn read(line: &str) -> (Self, &str) {
         let marks = [("=*", Self::All), ("=", Self::One), ("-", Self::Ambiguous), ("?", Self::Background)];
         let marked = marks.iter().find_map(|(mark, of)| Some((*of, line.strip_prefix(mark)?)));
@@ -65,12 +74,11 @@ struct Lexicon {
 }
 
 static KNOWN: LazyLock<Lexicon> = LazyLock::new(|| {
-    let english = Words::of("en");
+    let english = Words::of(ENGLISH);
     let mut phrases: HashMap<Vec<String>, Meaning> = HashMap::new();
     let (mut backgrounds, mut ambiguous) = (HashSet::new(), HashSet::new());
     let mut kind = String::new();
-    for line in LEXICON.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
-        let (of, said) = Line::read(line);
+    for (of, said) in Line::all() {
         let name = said.split(',').next().unwrap_or_default().trim();
         let is_of_a_kind = matches!(of, Line::One | Line::All);
         if !is_of_a_kind {
@@ -148,7 +156,7 @@ mod tests {
     use super::*;
 
     fn stems(text: &str) -> Vec<String> {
-        Words::of("en").stems(text)
+        Words::of(ENGLISH).stems(text)
     }
 
     #[test]
@@ -192,16 +200,15 @@ mod tests {
 
     #[test]
     fn every_phrase_says_something_and_names_one_of_a_kind_at_most() {
-        let english = Words::of("en");
+        let english = Words::of(ENGLISH);
         let mut named: HashMap<Vec<String>, &str> = HashMap::new();
-        for line in LEXICON.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
-            let (of, said) = Line::read(line);
+        for (of, said) in Line::all() {
             for phrase in said.split(',') {
                 let stems = english.stems(phrase);
-                assert!(!stems.is_empty(), "an empty phrase: {line}");
+                assert!(!stems.is_empty(), "an empty phrase: {said}");
                 if of == Line::One {
-                    let other = named.insert(stems, line).filter(|other| *other != line);
-                    assert!(other.is_none(), "{phrase} names one in {line} and in {other:?}");
+                    let other = named.insert(stems, said).filter(|other| *other != said);
+                    assert!(other.is_none(), "{phrase} names one in {said} and in {other:?}");
                 }
             }
         }

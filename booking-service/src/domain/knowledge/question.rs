@@ -4,12 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{
     asking::asking,
-    concepts::{Meaning, are_ambiguous, are_background, phrases},
+    concepts::{ENGLISH, Meaning, are_ambiguous, are_background, phrases},
     words::Words,
 };
-
-/// The language of the lexicon.
-const ENGLISH: &str = "en";
 
 /// What is asked for by one of these is what was told: "Do you accept that?"
 const REFERS: [&str; 8] = ["it", "one", "ones", "that", "them", "these", "this", "those"];
@@ -66,7 +63,8 @@ impl Question {
         let mut question = Self::default();
         let mut is_read = vec![false; stems.len()];
         // Passages in other languages have no concepts: they say it in their words.
-        let known = if languages.iter().any(|of| of == ENGLISH) { phrases(&stems) } else { Vec::new() };
+        let is_english = languages.iter().any(|of| of == ENGLISH);
+        let known = if is_english { phrases(&stems) } else { Vec::new() };
         let others: Vec<Words> =
             languages.iter().filter(|of| *of != ENGLISH).map(|of| Words::of(of)).collect();
         for (meaning, span) in known {
@@ -87,7 +85,9 @@ impl Question {
             if is_read || english.says_nothing(stem) || word.chars().count() < 2 {
                 continue;
             }
-            let mut terms: Vec<String> = languages.iter().map(|of| Words::of(of).stem(word)).collect();
+            let in_others = others.iter().map(|other| other.stem(word));
+            let mut terms: Vec<String> =
+                is_english.then(|| stem.clone()).into_iter().chain(in_others).collect();
             terms.sort_unstable();
             terms.dedup();
             question.speaks_of(terms, Kind::Word, *asks);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     Passage,
-    concepts::{is_one_of_a_kind, spoken_of},
+    concepts::{ENGLISH, is_one_of_a_kind, spoken_of},
     cutting::Cut,
     question::{Asked, Kind, Question},
     words::Words,
@@ -90,7 +90,7 @@ pub fn terms(title: &str, cut: &Cut, language: &str) -> (BTreeMap<String, i32>, 
 
 /// The concepts that a text speaks of: English ones alone are known.
 fn known(stems: &[String], language: &str) -> BTreeSet<String> {
-    if language == "en" { spoken_of(stems) } else { BTreeSet::new() }
+    if language == ENGLISH { spoken_of(stems) } else { BTreeSet::new() }
 }
 
 /// How rare terms are among the passages.
